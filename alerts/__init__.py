@@ -1,0 +1,1 @@
+"""Readings in, alert transitions and messages out; channels that deliver a message."""

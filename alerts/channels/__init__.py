@@ -1,0 +1,1 @@
+"""Channels: one file each, one class each; they carry a `Message` outside."""

@@ -1,0 +1,1 @@
+"""Folds the same forecaster, trader and monitors over history, in memory."""

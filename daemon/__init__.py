@@ -1,0 +1,1 @@
+"""The process: configuration, clock, storage, the session pipeline, schedule, delivery, HTTP, CLI."""

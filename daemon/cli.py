@@ -1,0 +1,176 @@
+"""The command line. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from daemon.exit_codes import INTERRUPTED
+
+app = typer.Typer(
+    name="forewarn",
+    help="Forecasts stocks, watches whether its forecasts still work, and stops trading when they do not.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+trading = typer.Typer(help="Read the trading gate, close it, or lift a pause.", no_args_is_help=True)
+db = typer.Typer(help="The store's schema.", no_args_is_help=True)
+app.add_typer(trading, name="trading")
+app.add_typer(db, name="db")
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="A TOML file; see config.toml for every key.")
+]
+DatabaseOption = Annotated[
+    str | None, typer.Option("--database", help="sqlite:///FILE or postgresql://user@host/name.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
+DateOption = Annotated[str | None, typer.Option(metavar="DATE", help="ISO date, as 2013-01-02.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, in words; kept for ever.")]
+EpochOption = Annotated[
+    int | None, typer.Option("--epoch", help="Refuse unless the gate is still at this epoch.")
+]
+ActorOption = Annotated[str | None, typer.Option("--by", help="Who says so; the login name by default.")]
+PortOption = Annotated[int | None, typer.Option("--port", help="TCP port of the status page; 0 picks one.")]
+
+
+@app.command()
+def demo(
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    serve: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Serve the status page afterwards.")
+    ] = True,
+    json: JsonOption = False,
+    port: PortOption = None,
+) -> None:
+    """Replay real history through the 2008 crash, then serve the status page."""
+    from daemon import commands
+
+    commands.demo(config, database, serve=serve and not json, json=json, port=port)
+
+
+@app.command()
+def replay(
+    prices: Annotated[Path, typer.Option("--prices", help="Parquet or CSV with daily bars.")],
+    start: DateOption = None,
+    end: DateOption = None,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    serve: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Serve the status page afterwards.")
+    ] = False,
+    json: JsonOption = False,
+    port: PortOption = None,
+) -> None:
+    """Replay any file of daily bars: date, ticker, open, high, low, close, volume, perhaps adj_close."""
+    from daemon import commands
+
+    span = (_date(start, "--start"), _date(end, "--end"))
+    commands.replay_file(prices, span, config, database, serve=serve and not json, json=json, port=port)
+
+
+@app.command()
+def run(config: ConfigOption = None, database: DatabaseOption = None, port: PortOption = None) -> None:
+    """Run the daemon: every session after the exchange's close, until it is told to stop."""
+    from daemon import commands
+
+    commands.run(config, database, port=port)
+
+
+@trading.command("status")
+def trading_status(
+    config: ConfigOption = None, database: DatabaseOption = None, json: JsonOption = False
+) -> None:
+    """Say whether orders may pass, since when and why."""
+    from daemon import commands
+
+    commands.trading_status(config, database, json=json)
+
+
+@trading.command("pause")
+def trading_pause(
+    reason: ReasonOption,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    epoch: EpochOption = None,
+    by: ActorOption = None,
+) -> None:
+    """Close the gate to REDUCE_ONLY: only orders that shrink the exposure pass, until a person resumes."""
+    from daemon import commands
+
+    commands.trading_command("REDUCE_ONLY", config, database, reason=reason, epoch=epoch, by=by)
+
+
+@trading.command("halt")
+def trading_halt(
+    reason: ReasonOption,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    epoch: EpochOption = None,
+    by: ActorOption = None,
+) -> None:
+    """Close the gate to HALTED: nothing but cancels passes, until a person resumes."""
+    from daemon import commands
+
+    commands.trading_command("HALTED", config, database, reason=reason, epoch=epoch, by=by)
+
+
+@trading.command("resume")
+def trading_resume(
+    reason: ReasonOption,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    epoch: EpochOption = None,
+    by: ActorOption = None,
+) -> None:
+    """Lift a latched pause; the next session that is judged opens the gate if no rule objects."""
+    from daemon import commands
+
+    commands.trading_command("UNKNOWN", config, database, reason=reason, epoch=epoch, by=by)
+
+
+@db.command("upgrade")
+def db_upgrade(config: ConfigOption = None, database: DatabaseOption = None) -> None:
+    """Bring the store to the schema this version needs."""
+    from daemon import commands
+
+    commands.db_upgrade(config, database)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    typer.echo(f"forewarn {installed('forewarn')}")
+
+
+def main() -> None:
+    """Run the command line; a known error is one line on standard error, not a traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        from daemon.exit_codes import exit_code
+
+        code = exit_code(error)
+        if code is None:
+            raise
+        sys.stderr.write(f"forewarn: {error}\n")
+        sys.exit(code)
+
+
+def _date(text: str | None, option: str) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date; write it as 2013-01-02", param_hint=option) from None

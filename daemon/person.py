@@ -1,0 +1,119 @@
+"""The person: pauses and lifts trading. In a replay, where none is at hand, a simulated one lifts halts."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from alerts.compose import compose_gate
+from alerts.message import Severity
+from daemon.judge import gate_detail, post
+from daemon.storage.audit import AuditStore
+from daemon.storage.gates import GateStore
+from daemon.storage.readings import ReadingStore
+from daemon.storage.trading import PAPER, TradingStore
+from monitors.watch import WatchState
+from trading.gate import Gate, GateState, command
+
+SIMULATED: Final = "simulated-operator"
+
+
+async def pause(
+    connection: AsyncConnection, state: GateState, *, epoch: int | None, at: datetime, reason: str, actor: str
+) -> Gate:
+    """Close the gate because a person says so, inside the caller's transaction.
+
+    Raises:
+        GateError: The command is refused.
+    """
+    return await _command(connection, state, epoch=epoch, at=at, reason=reason, actor=actor, session=None)
+
+
+async def lift(
+    connection: AsyncConnection,
+    *,
+    epoch: int | None,
+    at: datetime,
+    reason: str,
+    actor: str,
+    session: date | None = None,
+) -> Gate:
+    """Lift a latched gate, inside the caller's transaction.
+
+    What led to the halt is over: the drawdown starts anew from the present equity, and the monitors' bets
+    against the win rate and the calibration start anew too.
+
+    Raises:
+        GateError: The command is refused.
+    """
+    gate = await _command(
+        connection, GateState.UNKNOWN, epoch=epoch, at=at, reason=reason, actor=actor, session=session
+    )
+    await TradingStore(connection).reset_peak(PAPER)
+    readings = ReadingStore(connection)
+    saved = await readings.state("watch")
+    if saved is not None:
+        restarted = WatchState.from_dict(saved["state"]).restarted().to_dict()
+        await readings.save_state("watch", saved["session"], restarted)
+    return gate
+
+
+async def act_simulated(
+    connection: AsyncConnection,
+    session: date,
+    closed_for: int,
+    patience: int,
+    *,
+    now: datetime,
+    wall: datetime,
+    channels: tuple[tuple[str, Severity], ...],
+) -> bool:
+    """Before a replayed session: lift a latched gate that has been closed long enough.
+
+    Args:
+        connection: The caller's transaction.
+        session: The session about to be run.
+        closed_for: Sessions judged since the gate was latched.
+        patience: Sessions the operator waits.
+        now: The replayed instant, aware UTC.
+        wall: The machine's instant, aware UTC.
+        channels: (name, least severity) of the channels to tell.
+
+    Returns:
+        Whether the gate was lifted.
+    """
+    gate = await GateStore(connection).hold(now)
+    if not gate.latched or closed_for < patience:
+        return False
+    reason = f"simulated operator: lifted after {closed_for} sessions"
+    after = await lift(connection, epoch=gate.epoch, at=now, reason=reason, actor=SIMULATED, session=session)
+    message = compose_gate(
+        session,
+        "A simulated operator lifted the pause",
+        f"Trading went from {gate.state} to {after.state} (epoch {after.epoch}) after {closed_for} sessions; "
+        "the next judgement decides whether it is ACTIVE. The drawdown starts anew from today's equity.",
+        Severity.WARNING,
+        epoch=after.epoch,
+    )
+    await post(connection, (message,), channels, now, wall)
+    return True
+
+
+async def _command(
+    connection: AsyncConnection,
+    state: GateState,
+    *,
+    epoch: int | None,
+    at: datetime,
+    reason: str,
+    actor: str,
+    session: date | None,
+) -> Gate:
+    store = GateStore(connection)
+    before = await store.hold(at)
+    after = command(before, state, epoch=epoch, at=at, reason=reason, actor=actor)
+    await store.move(before, after, session=session)
+    await AuditStore(connection).add(at, actor, f"gate.{after.state}", gate_detail(before, after))
+    return after

@@ -1,0 +1,330 @@
+"""One market session, once.
+
+    ingest -> features -> forecast -> settle -> monitor -> judge -> order      (delivery follows)
+
+Each step computes first, then commits its rows together with its row in the ledger, then extends the memory.
+A step whose row is in the ledger has happened and is not repeated, so a process may die between two lines.
+Orders come last: no order is written from a session whose monitors have not spoken and whose gate has not
+been judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from alerts.message import Severity
+from daemon.books import Books
+from daemon.clock import Clock, SystemClock
+from daemon.compute import Compute
+from daemon.config import Settings
+from daemon.due import Due
+from daemon.judge import Judge
+from daemon.memory import Memory
+from daemon.storage.bars import BarStore, SessionBars
+from daemon.storage.database import Database
+from daemon.storage.features import FeatureStore
+from daemon.storage.forecasts import ForecastStore
+from daemon.storage.readings import ReadingStore
+from daemon.storage.runs import RunStore
+from daemon.today import Settled, Today
+from forecaster.features import FEATURE_NAMES, LONGEST_LOOKBACK, feature_matrix
+from forecaster.model import Direction, Forecast, Model, centred_ranks, fit, forecast
+from forecaster.window import make_window
+from market.panel import FIELDS, FloatArray, Panel
+from monitors.drift import DriftReference, prepare_reference
+from monitors.watch import Facts, WatchState, watch
+from trading.sizing import View
+
+WARM_UP = ("ingest", "features")
+STEPS = (*WARM_UP, "forecast", "settle", "monitor", "judge", "order")
+SPARE_SESSIONS = 30
+"""Sessions kept beyond what the longest lookback before the oldest training row needs."""
+
+VOLATILITY = FEATURE_NAMES.index("volatility_21")
+
+
+class Pipeline:
+    """Runs sessions against a store. Sessions are given in order, by one pipeline a store."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        clock: Clock,
+        compute: Compute,
+        tickers: tuple[str, ...],
+        channels: tuple[tuple[str, Severity], ...],
+    ) -> None:
+        """Wire the pipeline; nothing is read until `restore`.
+
+        Args:
+            database: The store, migrated.
+            settings: The configuration.
+            clock: What time it is.
+            compute: Where functions that use the processor run.
+            tickers: Every ticker whose bars are kept; those that start with `^` are never traded.
+            channels: (name, least severity) of the channels that messages are written for.
+        """
+        self._database = database
+        self._settings = settings
+        self._clock = clock
+        self._compute = compute
+        self._wall = SystemClock()
+        forecast_ = settings.forecast
+        depth = (
+            LONGEST_LOOKBACK
+            + forecast_.train_sessions
+            + forecast_.refit_sessions
+            + forecast_.horizon_sessions
+            + SPARE_SESSIONS
+        )
+        universe = tuple(sorted(ticker for ticker in tickers if not ticker.startswith("^")))
+        self.memory = Memory(tuple(sorted(tickers)), universe, depth, forecast_.horizon_sessions)
+        self._judge = Judge(settings.rule_set(), channels, settings.monitors.max_missing)
+        self._books = Books.of(settings.trading, forecast_)
+
+    async def restore(self) -> None:
+        """Rebuild the memory from the store."""
+        await self.memory.restore(self._database)
+        if self.memory.model is not None:
+            self.memory.reference = await self._reference(self.memory.model)
+
+    def bars_of(self, session: date) -> SessionBars | None:
+        """Return a session's bars if they are kept."""
+        if session not in self.memory.sessions:
+            return None
+        return SessionBars(session, self.memory.bars[self.memory.sessions.index(session)])
+
+    def last_bars(self) -> SessionBars | None:
+        """Return the newest kept session; None where nothing is kept."""
+        return self.bars_of(self.memory.sessions[-1]) if self.memory.sessions else None
+
+    async def run(self, due: Due, day: SessionBars, *, warm_up: bool = False) -> None:
+        """Run the steps of one session that the ledger does not hold yet.
+
+        Args:
+            due: The session.
+            day: Its bars, in the order of the memory's tickers.
+            warm_up: Only keep its bars and features: it lies before the first session to forecast.
+        """
+        async with self._database.read() as connection:
+            done = await RunStore(connection).done(due.session)
+            today = await Today.recall(connection, due.session, done)
+        steps: dict[str, Callable[[], Awaitable[None]]] = {
+            "ingest": lambda: self._ingest(due, day),
+            "features": lambda: self._features(due),
+            "forecast": lambda: self._forecast(due, today),
+            "settle": lambda: self._settle(due, today),
+            "monitor": lambda: self._monitor(due, today),
+            "judge": lambda: self._judge_session(due, today),
+            "order": lambda: self._order(due, today),
+        }
+        for name in WARM_UP if warm_up else STEPS:
+            if name not in done:
+                await steps[name]()
+
+    async def _ingest(self, due: Due, day: SessionBars) -> None:
+        async def write(connection: AsyncConnection) -> dict[str, Any]:
+            written = await BarStore(connection).add(
+                day,
+                self.memory.tickers,
+                calendar=self._settings.market.calendar,
+                closed_at=due.closed_at,
+            )
+            return {"bars": written}
+
+        await self._commit("ingest", due, write)
+        self.memory.append(day)
+
+    async def _features(self, due: Due) -> None:
+        panel = self.memory.panel(LONGEST_LOOKBACK)
+        universe, benchmark = self.memory.universe, self._settings.market.benchmark
+        matrix, ranks = await self._compute.run(compute_features, panel, universe, benchmark)
+
+        async def write(connection: AsyncConnection) -> dict[str, Any]:
+            await FeatureStore(connection).add(due.session, universe, matrix)
+            return {"known": round(float((~np.isnan(matrix)).mean()), 6)}
+
+        await self._commit("features", due, write)
+        self.memory.features[due.session] = matrix
+        self.memory.ranks[due.session] = ranks
+
+    async def _forecast(self, due: Due, today: Today) -> None:
+        memory = self.memory
+        fitted = await self._fit(due.session) if self._is_fit_due(due.session) else None
+        model = fitted or memory.model
+        made: tuple[Forecast, ...] = ()
+        if model is not None:
+            made = forecast(model, memory.ranks[due.session], memory.universe)
+
+        async def write(connection: AsyncConnection) -> dict[str, Any]:
+            store = ForecastStore(connection)
+            if fitted:
+                await store.add_model(fitted)
+            if model:
+                await store.add(due.session, model.version, memory.horizon, made)
+            calls = sum(one.direction is not Direction.NO_CALL for one in made)
+            return {"forecasts": len(made), "calls": calls}
+
+        await self._commit("forecast", due, write)
+        today.forecasts = made
+        if fitted:
+            memory.model, memory.reference = fitted, await self._reference(fitted)
+
+    async def _settle(self, due: Due, today: Today) -> None:
+        """Fill yesterday's orders at this open, mark both books at this close, resolve outcomes."""
+        opens, closes = self._prices(due.session, "open"), self._prices(due.session, "close")
+        sessions = (self.memory.before(due.session), due.session)
+
+        async def write(connection: AsyncConnection) -> dict[str, Any]:
+            settled = await self._books.settle(connection, sessions, opens, closes, self._clock.now())
+            pairs = await self._resolve(connection, due.session)
+            today.settled = replace(settled, pairs=pairs)
+            return {
+                "orders": settled.orders,
+                "failed": settled.failed,
+                "return": settled.return_,
+                "outcomes": len(pairs),
+            }
+
+        await self._commit("settle", due, write)
+
+    async def _resolve(self, connection: AsyncConnection, session: date) -> tuple[tuple[float, float], ...]:
+        """Write the outcomes that this session's open brings; return them beside what was stated."""
+        resolved = self.memory.resolved_by(session)
+        found = self.memory.outcome(resolved) if resolved else None
+        store = ForecastStore(connection)
+        made = await store.of(resolved) if resolved and found else ()
+        if resolved is None or found is None or not made:
+            return ()
+        await store.resolve(resolved, session, self.memory.universe, found)
+        beat = dict(zip(self.memory.universe, found.beat.tolist(), strict=True))
+        pairs = ((one.probability, beat[one.ticker]) for one in made)
+        return tuple(pair for pair in pairs if not np.isnan(pair).any())
+
+    async def _monitor(self, due: Due, today: Today) -> None:
+        async with self._database.read() as connection:
+            saved = await ReadingStore(connection).state("watch")
+        state = WatchState.from_dict(saved["state"]) if saved else WatchState.start()
+        after, readings = await self._compute.run(watch, state, self._facts(due.session, today))
+
+        async def write(connection: AsyncConnection) -> dict[str, Any]:
+            store = ReadingStore(connection)
+            await store.add(readings)
+            await store.save_state("watch", due.session, after.to_dict())
+            return {"readings": len(readings)}
+
+        await self._commit("monitor", due, write)
+        today.readings = tuple(sorted(readings, key=lambda one: (one.metric, one.subject)))
+
+    def _facts(self, session: date, today: Today) -> Facts:
+        memory, settled = self.memory, _settled(today)
+        pairs = np.array(settled.pairs, dtype=float).reshape(-1, 2)
+        return Facts(
+            session=session,
+            features=memory.window(self._settings.monitors.window_sessions),
+            reference=memory.reference,
+            trade_returns=np.array([trade.return_ for trade in settled.trades]),
+            probabilities=pairs[:, 0],
+            outcomes=pairs[:, 1],
+            equity=settled.paper.equity,
+            peak=settled.paper.peak,
+            equity_return=settled.return_,
+            orders=settled.orders,
+            failed_orders=settled.failed,
+            bars_expected=len(memory.tickers),
+            bars_missing=len(memory.tickers) - len(self._prices(session, "close")),
+        )
+
+    async def _judge_session(self, due: Due, today: Today) -> None:
+        async def write(connection: AsyncConnection) -> dict[str, Any]:
+            verdict = await self._judge.session(connection, today, self._clock.now(), self._wall.now())
+            return {"transitions": verdict.transitions, "gate": verdict.gate.state.value}
+
+        await self._commit("judge", due, write)
+
+    async def _order(self, due: Due, today: Today) -> None:
+        async def write(connection: AsyncConnection) -> dict[str, Any]:
+            now = self._clock.now()
+            if now >= due.next_open_at:
+                return {"orders": 0, "late": True}  # decided too late for the open it is meant for
+            views = self._views(today.forecasts, due.session)
+            made = await self._books.order(connection, due.session, _settled(today), views, now)
+            return {"orders": made, "late": False}
+
+        await self._commit("order", due, write)
+
+    def _views(self, made: tuple[Forecast, ...], session: date) -> tuple[View, ...]:
+        closes = self._prices(session, "close")
+        sigma = dict(zip(self.memory.universe, self.memory.features[session][:, VOLATILITY], strict=True))
+        return tuple(
+            View(
+                ticker=one.ticker,
+                long=one.direction is Direction.UP,
+                confidence=one.confidence,
+                volatility=float(sigma[one.ticker]),
+                close=closes.get(one.ticker, float("nan")),
+            )
+            for one in made
+        )
+
+    def _prices(self, session: date, field: str) -> dict[str, float]:
+        """Return the known values of a field by ticker."""
+        values = self.memory.bars[self.memory.sessions.index(session)][FIELDS.index(field)]
+        pairs = zip(self.memory.tickers, values.tolist(), strict=True)
+        return {ticker: price for ticker, price in pairs if not np.isnan(price)}
+
+    def _is_fit_due(self, session: date) -> bool:
+        model, settings = self.memory.model, self._settings.forecast
+        if model is None:
+            return len(self.memory.training(settings.train_sessions)) >= settings.min_train_sessions
+        return sum(day > model.fitted_on for day in self.memory.sessions) >= settings.refit_sessions
+
+    async def _fit(self, session: date) -> Model:
+        memory, settings = self.memory, self._settings.forecast
+        days = memory.training(settings.train_sessions)
+        return await self._compute.run(
+            fit,
+            np.stack([memory.ranks[day] for day in days]),
+            np.stack([memory.beat[day] for day in days]),
+            days,
+            version=memory.model.version + 1 if memory.model else 1,
+            fitted_on=session,
+            penalty=settings.penalty,
+        )
+
+    async def _reference(self, model: Model) -> DriftReference:
+        history = self.memory.between(model.train_from, model.train_to)
+        window = self._settings.monitors.window_sessions
+        return await self._compute.run(prepare_reference, history, FEATURE_NAMES, window=window)
+
+    async def _commit(
+        self, job: str, due: Due, write: Callable[[AsyncConnection], Awaitable[dict[str, Any]]]
+    ) -> None:
+        """Commit a step's rows and its row in the ledger in one transaction."""
+        started = self._wall.now()
+        async with self._database.write() as connection:
+            result = await write(connection)
+            await RunStore(connection).record(
+                job, due.due_at, due.session, result, started=started, finished=self._wall.now()
+            )
+
+
+def compute_features(
+    panel: Panel, universe: tuple[str, ...], benchmark: str
+) -> tuple[FloatArray, FloatArray]:
+    """Return the newest session's features and their centred ranks, each of shape (universe, features)."""
+    matrix = feature_matrix(make_window(panel, universe, benchmark))
+    return matrix, centred_ranks(matrix)
+
+
+def _settled(today: Today) -> Settled:
+    if today.settled is None:
+        raise RuntimeError(f"session {today.session}: a later step ran before the books were settled")
+    return today.settled

@@ -1,0 +1,198 @@
+"""The database: one engine, one way to write, one way to read."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, StaticPool
+
+from daemon.storage.sqlite_connection import open_sqlite
+
+BUSY_TIMEOUT_S = 30.0
+"""Seconds a SQLite statement waits for another process's lock."""
+
+UNREACHABLE = (OSError, OperationalError, InterfaceError)
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; the text names it (without its password) and the fix."""
+
+
+class Database:
+    """A SQLite file, SQLite in memory, or a Postgres database.
+
+    SQLite has exactly one writing connection; every writing transaction takes the write lock when it begins,
+    so that no reader is ever upgraded and no transaction fails half way for want of a lock.
+    """
+
+    def __init__(self, url: str, *, durable: bool = True) -> None:
+        """Open nothing yet; the first transaction connects.
+
+        Args:
+            url: As `sqlite:///forewarn.db`, `sqlite://` (in memory) or `postgresql://user:password@host/name`.
+            durable: Whether a commit survives a power cut. A replay, which can be repeated, gives that up for
+                speed; it survives the death of the process either way.
+
+        Raises:
+            DatabaseError: The URL is not one of these.
+        """
+        self._url = _parse(url)
+        self._is_sqlite = self._url.get_backend_name() == "sqlite"
+        self._in_memory = self._is_sqlite and self._url.database in (None, "", ":memory:")
+        self._durable = durable
+        self._writer = self._engine(read_only=False)
+        self._reader = (
+            self._writer if self._in_memory or not self._is_sqlite else self._engine(read_only=True)
+        )
+        self._lock = asyncio.Lock()
+
+    @property
+    def name(self) -> str:
+        """The URL without its password."""
+        return self._url.render_as_string(hide_password=True)
+
+    @property
+    def url(self) -> URL:
+        """The URL with its password: for opening connections only, never for a log."""
+        return self._url
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is SQLite."""
+        return self._is_sqlite
+
+    @property
+    def path(self) -> str | None:
+        """The SQLite file; None in memory and on Postgres."""
+        return None if self._in_memory or not self._is_sqlite else self._url.database
+
+    def is_missing(self) -> bool:
+        """Tell whether it is a SQLite file that does not exist; opening it would create an empty one."""
+        return self.path is not None and not Path(self.path).exists()
+
+    def __repr__(self) -> str:
+        return f"Database({self.name!r})"
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Open the one writing transaction: committed at the end of the block, rolled back on any error.
+
+        Raises:
+            DatabaseError: The database cannot be reached.
+        """
+        async with self._lock, self._begin(self._writer) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Open a reading transaction: a consistent snapshot, never blocked by the writer.
+
+        Raises:
+            DatabaseError: The database cannot be reached.
+        """
+        if self._in_memory:
+            async with self.write() as connection:
+                yield connection
+        else:
+            async with self._begin(self._reader) as connection:
+                yield connection
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._writer.dispose()
+        if self._reader is not self._writer:
+            await self._reader.dispose()
+
+    @asynccontextmanager
+    async def _begin(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        try:
+            connection = await engine.connect()
+        except UNREACHABLE as error:
+            raise DatabaseError(
+                f"cannot open {self.name}: {_cause(error)}; check the URL and the server"
+            ) from None
+        try:
+            async with connection.begin():
+                yield connection
+        finally:
+            await asyncio.shield(connection.close())
+
+    def _engine(self, *, read_only: bool) -> AsyncEngine:
+        if not self._is_sqlite:
+            commit = "on" if self._durable else "off"
+            return create_async_engine(
+                self._url,
+                pool_size=5,
+                max_overflow=0,
+                pool_pre_ping=True,
+                connect_args={"timeout": 10, "server_settings": {"synchronous_commit": commit}},
+            )
+        engine = create_async_engine(
+            self._url,
+            poolclass=StaticPool if self._in_memory else AsyncAdaptedQueuePool,
+            connect_args={"timeout": BUSY_TIMEOUT_S, "async_creator_fn": open_sqlite},
+            pool_reset_on_return=None,  # `_begin` always ends what it begins
+            **({} if self._in_memory else {"pool_size": 2 if read_only else 1, "max_overflow": 0}),
+        )
+        synchronous = "FULL" if self._durable else "NORMAL"
+        event.listen(engine.sync_engine, "connect", _configure(synchronous, read_only=read_only))
+        event.listen(engine.sync_engine, "begin", _begin_deferred if read_only else _begin_immediate)
+        return engine
+
+
+def number(value: float | None) -> float | None:
+    """Return a float as SQL keeps it: NaN is NULL."""
+    return None if value is None or math.isnan(value) else float(value)
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise DatabaseError(
+            "database url is not one; write sqlite:///forewarn.db or postgresql://user@host/name"
+        ) from None
+    drivers = {
+        "sqlite": "sqlite+aiosqlite",
+        "postgresql": "postgresql+asyncpg",
+        "postgres": "postgresql+asyncpg",
+    }
+    backend = parsed.drivername.split("+")[0]
+    if backend not in drivers:
+        raise DatabaseError(f"database url names {backend!r}; the store is sqlite or postgresql")
+    return parsed.set(drivername=drivers[backend])
+
+
+def _configure(synchronous: str, *, read_only: bool) -> Any:  # noqa: ANN401 - an event hook
+    def configure(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's own type
+        connection.isolation_level = None  # transactions begin where we say so, not where sqlite3 guesses
+        cursor = connection.cursor()
+        pragmas = ["foreign_keys=ON", f"busy_timeout={int(BUSY_TIMEOUT_S * 1000)}"]
+        pragmas += ["query_only=ON"] if read_only else ["journal_mode=WAL", f"synchronous={synchronous}"]
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return configure
+
+
+def _begin_immediate(connection: Any) -> None:  # noqa: ANN401 - an event hook
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_deferred(connection: Any) -> None:  # noqa: ANN401 - an event hook
+    connection.exec_driver_sql("BEGIN")
+
+
+def _cause(error: BaseException) -> str:
+    inner = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return str(inner).splitlines()[0] if str(inner) else type(inner).__name__

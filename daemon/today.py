@@ -1,0 +1,79 @@
+"""Today: what the steps of one session have brought so far."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from daemon.storage.forecasts import ForecastStore
+from daemon.storage.readings import ReadingStore
+from daemon.storage.runs import RunStore
+from daemon.storage.trading import PAPER, UNGATED, TradingStore
+from forecaster.model import Forecast
+from monitors.reading import Reading
+from trading.account import Account, Trade
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What the session's open and close did to the books.
+
+    Attributes:
+        paper: The paper account at the close.
+        ungated: The same with the gate held open.
+        trades: Trades the paper account closed, by ticker.
+        pairs: (stated probability, outcome 1.0 or 0.0) of the forecasts that were resolved, by ticker.
+        orders: Orders that were due to be filled.
+        failed: How many of them were not.
+        return_: Equity's change since the last close, a fraction.
+    """
+
+    paper: Account
+    ungated: Account
+    trades: tuple[Trade, ...]
+    pairs: tuple[tuple[float, float], ...]
+    orders: int
+    failed: int
+    return_: float
+
+
+@dataclass(slots=True)
+class Today:
+    """Results that later steps of the same session read; each is what the store holds, no more.
+
+    Attributes:
+        session: The session.
+        forecasts: The forecasts made at its close.
+        settled: What happened to the books.
+        readings: The readings taken, by metric and subject.
+    """
+
+    session: date
+    forecasts: tuple[Forecast, ...] = ()
+    settled: Settled | None = None
+    readings: tuple[Reading, ...] = ()
+
+    @classmethod
+    async def recall(cls, connection: AsyncConnection, session: date, done: Set[str]) -> Today:
+        """Read back what the steps that the ledger holds have brought."""
+        today = cls(session)
+        if "forecast" in done:
+            today.forecasts = await ForecastStore(connection).of(session)
+        if "settle" in done:
+            store = TradingStore(connection)
+            counts = await RunStore(connection).result("settle", session)
+            today.settled = Settled(
+                paper=await store.account_at(PAPER, session),
+                ungated=await store.account_at(UNGATED, session),
+                trades=await store.closed_on(session),
+                pairs=await ForecastStore(connection).resolved_on(session),
+                orders=counts["orders"],
+                failed=counts["failed"],
+                return_=counts["return"],
+            )
+        if "monitor" in done:
+            today.readings = await ReadingStore(connection).of(session)
+        return today

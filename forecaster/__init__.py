@@ -1,0 +1,1 @@
+"""A `Panel` in, a forecast out: features, model, direction, confidence and reasoning."""

@@ -1,0 +1,1 @@
+"""Prices, volumes and calendars from outside, as a `Panel`."""

@@ -1,0 +1,1 @@
+"""Is it still working? Numbers in, readings out: drift, performance, calibration, execution."""

@@ -1,0 +1,125 @@
+"""Drift of the features: PSI, KS and their own-window evidence against what the model was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitors.arrays import FloatArray, IntArray
+from monitors.ks import RankGrid
+from monitors.own_windows import OwnWindows, own_windows
+from monitors.psi import psi_edges
+from monitors.reading import NoData
+from monitors.repeats import most_repeated
+
+COARSE = 200  # knots of the own-window null; the displayed KS distance uses the full grid
+LEAST_VALUES = 100  # ten per bin: with fewer, the chi-square rule does not hold
+LEAST_WITH_NULL = 20  # fewest values in a window that is held against the reference's own
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureReference:
+    """One feature of the reference, prepared.
+
+    Attributes:
+        name: The feature.
+        n: Values present.
+        missing: Share of values unknown or infinite, in [0, 1].
+        reason: Why nothing can be compared with it, or None.
+        grid: Ranks of the reference at about a thousand knots.
+        coarse: Where the knots of the own-window null stand in `grid`, shape (coarse knots,).
+        edges: Where the PSI edges stand in `grid`, shape (bins - 1,).
+        counts: Reference values in each PSI bin, shape (bins,).
+        null: What the reference's own windows scored, or None where it is too short for that.
+        repeats: The greatest share of values that stood still over five sessions in the reference.
+    """
+
+    name: str
+    n: int
+    missing: float
+    reason: NoData | None
+    grid: RankGrid
+    coarse: IntArray
+    edges: IntArray
+    counts: IntArray
+    null: OwnWindows | None
+    repeats: float
+
+    def null_for(self, n: int) -> OwnWindows | None:
+        """The own windows a window of n values can be held against; None where it is much the thinner."""
+        fits = self.null is not None and n >= LEAST_WITH_NULL and 2 * n >= self.null.n
+        return self.null if fits else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DriftReference:
+    """What a model was trained on, prepared for comparison with later windows of `window` sessions."""
+
+    window: int
+    sessions: int
+    features: tuple[FeatureReference, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features in their order on the last axis."""
+        return tuple(feature.name for feature in self.features)
+
+
+def prepare_reference(history: FloatArray, names: tuple[str, ...], *, window: int) -> DriftReference:
+    """Sort the reference once; keep ranks, PSI bins and the scores of its own windows.
+
+    Args:
+        history: Shape (sessions, tickers, features); NaN and infinities are unknown values.
+        names: The features, in order.
+        window: Sessions in the windows that will be compared.
+
+    Returns:
+        A compact, picklable reference (about 40 kB a feature).
+
+    Raises:
+        ValueError: When the shapes do not fit each other or `window` is not positive.
+    """
+    if history.ndim != 3 or history.shape[2] != len(names):
+        raise ValueError(f"reference {history.shape} does not hold {len(names)} features on its third axis")
+    if window < 1:
+        raise ValueError(f"window of {window} sessions: at least 1 is needed")
+    by_feature = np.ascontiguousarray(np.moveaxis(history, 2, 0), dtype=np.float64)
+    features = tuple(
+        _prepare_feature(name, values, window) for name, values in zip(names, by_feature, strict=True)
+    )
+    return DriftReference(window, history.shape[0], features)
+
+
+def _prepare_feature(name: str, values: FloatArray, window: int) -> FeatureReference:
+    ordered = np.sort(values[np.isfinite(values)])
+    missing = 1.0 - ordered.size / values.size if values.size else 1.0
+    reason = _unusable(ordered)
+    if reason is not None:
+        nothing = np.empty(0, dtype=np.int64)
+        n = int(ordered.size)
+        empty = RankGrid(ordered[:0], nothing, n, 0.0)
+        return FeatureReference(name, n, missing, reason, empty, nothing, nothing, nothing, None, 0.0)
+    edges = psi_edges(ordered)
+    coarse = RankGrid.of(ordered, COARSE, also=edges)
+    grid = RankGrid.of(ordered, also=coarse.knots)
+    return FeatureReference(
+        name=name,
+        n=int(ordered.size),
+        missing=missing,
+        reason=None,
+        grid=grid,
+        coarse=grid.knots.searchsorted(coarse.knots),
+        edges=grid.knots.searchsorted(edges),
+        counts=np.diff(ordered.searchsorted(edges, "right"), prepend=0, append=ordered.size),
+        null=own_windows(values, coarse, edges, window=window, least=LEAST_WITH_NULL),
+        repeats=most_repeated(values),
+    )
+
+
+def _unusable(ordered: FloatArray) -> NoData | None:
+    if ordered.size == 0:
+        return NoData.MISSING
+    if ordered[0] == ordered[-1]:
+        return NoData.CONSTANT
+    return NoData.TOO_FEW if ordered.size < LEAST_VALUES else None

@@ -1,0 +1,108 @@
+"""The limits of the monitors, each with its unit; the defaults are the classic ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+_LENGTHS = (
+    "win_rate_window",
+    "trade_overlap",
+    "sharpe_window",
+    "horizon",
+    "calibration_window",
+    "gap_window",
+    "order_window",
+    "stale_after",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """What counts as a breach. Shares, rates and returns are fractions, lengths are sessions or trades.
+
+    Attributes:
+        psi_limit: PSI above which a feature is in breach (classic 0.2).
+        psi_warn: PSI above which it is worth a look (classic 0.1).
+        drift_p: A feature's evidence counts on its own at or below this p-value.
+        false_discovery_rate: Share of false ones tolerated among the features said to have drifted.
+        drift_share_limit: Share of drifted features from which the whole is in breach.
+        missing_limit: A feature of which a greater share is unknown is not judged.
+        false_alarms_per_year: What each sequential detector may raise on average although nothing changed.
+        sessions_per_year: For annualising and for the line above.
+        win_rate_baseline: The expected share of winning trades, or None to take it from the first trades.
+        win_rate_window: Trades in the rolling win rate.
+        win_rate_drop: Fall below the baseline that is a breach (classic 0.10).
+        trade_overlap: Sessions a trade is usually held: neighbouring closes share returns; 1 for none.
+        reference_trades: How many first trades make the baseline where none is given.
+        sharpe_baseline: The expected Sharpe ratio per session (not annualised), or None to measure it first.
+        sharpe_window: Sessions in the rolling Sharpe ratio.
+        sharpe_drop: Fall per session below the baseline that is a breach (classic 0.1).
+        reference_sessions: How many first sessions make the baseline where none is given.
+        drawdown_limit: Fall from the peak that is a breach.
+        drawdown_warn: Fall from the peak that is worth a look.
+        horizon: Sessions from a forecast to its outcome; that many neighbouring outcomes overlap.
+        calibration_window: Resolved sessions in the calibration error.
+        gap_window: Resolved sessions in the gap between confidence and hit rate.
+        ece_limit: Debiased calibration error that is a breach where evidence agrees.
+        calibration_gap_limit: Gap between confidence and hit rate that is a breach (classic 0.10).
+        calibration_p: Evidence on calibration counts at or below this p-value.
+        order_window: Sessions over which orders and their failures are added up.
+        failure_rate_limit: Share of failed orders that is a breach where evidence agrees.
+        failure_rate_accepted: Share of failed orders that is nothing unusual, the null of that evidence.
+        failure_p: Evidence on failed orders counts at or below this p-value.
+        bars_missing_limit: Share of the session's bars missing that is a breach.
+        bars_missing_warn: Share of the session's bars missing that is worth a look.
+        stale_after: Sessions without a closed trade or a resolved forecast after which nothing is said.
+    """
+
+    psi_limit: float = 0.2
+    psi_warn: float = 0.1
+    drift_p: float = 0.01
+    false_discovery_rate: float = 0.01
+    drift_share_limit: float = 0.25
+    missing_limit: float = 0.5
+    false_alarms_per_year: float = 0.25
+    sessions_per_year: int = 252
+    win_rate_baseline: float | None = None
+    win_rate_window: int = 20
+    win_rate_drop: float = 0.10
+    trade_overlap: int = 5
+    reference_trades: int = 100
+    sharpe_baseline: float | None = None
+    sharpe_window: int = 63
+    sharpe_drop: float = 0.1
+    reference_sessions: int = 126
+    drawdown_limit: float = 0.10
+    drawdown_warn: float = 0.05
+    horizon: int = 5
+    calibration_window: int = 60
+    gap_window: int = 20
+    ece_limit: float = 0.05
+    calibration_gap_limit: float = 0.10
+    calibration_p: float = 0.01
+    order_window: int = 20
+    failure_rate_limit: float = 0.05
+    failure_rate_accepted: float = 0.01
+    failure_p: float = 0.01
+    bars_missing_limit: float = 0.05
+    bars_missing_warn: float = 0.01
+    stale_after: int = 60
+
+    def __post_init__(self) -> None:
+        for name in _LENGTHS:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: at least 1 is needed")
+        if not 0 < self.false_alarms_per_year < math.inf:
+            raise ValueError(
+                f"false_alarms_per_year is {self.false_alarms_per_year}: a positive number is needed"
+            )
+        if self.win_rate_baseline is not None and not 0 < self.win_rate_baseline < 1:
+            raise ValueError(
+                f"win_rate_baseline is {self.win_rate_baseline}: a share between 0 and 1 is needed"
+            )
+
+    @property
+    def sessions_between_false_alarms(self) -> float:
+        """What `false_alarms_per_year` means in sessions, at least 1."""
+        return max(1.0, self.sessions_per_year / self.false_alarms_per_year)

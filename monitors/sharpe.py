@@ -1,0 +1,51 @@
+"""The Sharpe ratio per period, its standard error, and how likely a fall is by chance."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.special import ndtr
+
+from monitors.arrays import FloatArray
+
+
+def sharpe(returns: FloatArray) -> float:
+    """Mean over standard deviation (n - 1) of returns per period, not annualised (Sharpe 1994, benchmark 0).
+
+    Args:
+        returns: Fractions, shape (periods,), without NaN.
+
+    Returns:
+        NaN with fewer than two returns or when all are equal.
+    """
+    if returns.size < 2 or (returns == returns[0]).all():
+        return math.nan
+    deviation = float(returns.std(ddof=1))
+    return float(returns.mean()) / deviation if deviation > 0 else math.nan
+
+
+def sharpe_error(returns: FloatArray) -> float:
+    """Standard error of `sharpe`: sqrt((1 - skew S + (kurtosis - 1) / 4 S^2) / n) (Lo 2002, Mertens 2002).
+
+    Args:
+        returns: Fractions, shape (periods,), without NaN; taken as independent from period to period.
+
+    Returns:
+        NaN where the ratio itself is NaN.
+    """
+    ratio = sharpe(returns)
+    if math.isnan(ratio):
+        return math.nan
+    scaled = (returns - returns.mean()) / returns.std()
+    skew, kurtosis = float((scaled**3).mean()), float((scaled**4).mean())
+    variance = (1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2) / returns.size
+    return math.sqrt(max(variance, 0.0))
+
+
+def fall_p(ratio: float, error: float, baseline: float, baseline_error: float) -> float:
+    """One-sided normal p-value that a ratio lies this far below its baseline; 1 when no error is known."""
+    spread = math.hypot(error, baseline_error)
+    if not spread > 0:
+        return 1.0
+    return min(1.0, max(float(ndtr((ratio - baseline) / spread)), np.finfo(np.float64).tiny))

@@ -1,0 +1,160 @@
+"""Watching: one session's facts in, readings and the state for the next session out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from typing import Any, Self
+
+from monitors import calibration, execution, performance
+from monitors.arrays import FloatArray
+from monitors.calibration import CalibrationState
+from monitors.drift import DriftReference
+from monitors.execution import ExecutionState
+from monitors.feature_drift import drift_readings
+from monitors.performance import PerformanceState
+from monitors.reading import Reading
+from monitors.settings import WatchSettings
+
+__all__ = ["DEFAULTS", "Facts", "WatchSettings", "WatchState", "watch"]
+
+DEFAULTS = WatchSettings()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Facts:
+    """What one session tells the monitors.
+
+    Attributes:
+        session: The session that has just closed.
+        features: The newest window, shape (sessions, tickers, features), NaN = unknown; None while too short.
+        reference: What the model in use was trained on; None without a model.
+        trade_returns: Net returns (fractions) of the trades closed, in closing order, shape (trades,).
+        probabilities: Stated probability of beating the universe's median of the forecasts resolved this
+            session, one per ticker of one earlier session, shape (tickers,).
+        outcomes: 1 where it came true, else 0, shape (tickers,).
+        equity: USD at this close, marked to market.
+        peak: USD, running peak; it restarts when a person lifts a halt.
+        equity_return: Fraction since the last close, NaN at the first.
+        orders: Orders that were due to be filled.
+        failed_orders: How many of them failed.
+        bars_expected: Bars that should have come.
+        bars_missing: How many of them did not.
+    """
+
+    session: date
+    features: FloatArray | None
+    reference: DriftReference | None
+    trade_returns: FloatArray
+    probabilities: FloatArray
+    outcomes: FloatArray
+    equity: float
+    peak: float
+    equity_return: float
+    orders: int
+    failed_orders: int
+    bars_expected: int
+    bars_missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchState:
+    """All that the monitors remember between sessions; small, explicit, and the same after a round trip.
+
+    Attributes:
+        performance: Trades, returns and the win-rate bets.
+        calibration: Resolved forecasts and the bets against calibration.
+        execution: Orders and failures.
+    """
+
+    performance: PerformanceState = field(default_factory=PerformanceState)
+    calibration: CalibrationState = field(default_factory=CalibrationState)
+    execution: ExecutionState = field(default_factory=ExecutionState)
+
+    @classmethod
+    def start(cls) -> Self:
+        """The state before the first session."""
+        return cls()
+
+    def restarted(self) -> Self:
+        """The state after a person has lifted a halt: the bets start anew, baselines and histories stay."""
+        return type(self)(
+            replace(self.performance, levels=()), replace(self.calibration, levels=()), self.execution
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-safe; an unknown number becomes None; floats keep every digit."""
+        return {name: _jsonable(part) for name, part in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`, also after a trip through JSON.
+
+        Raises:
+            KeyError: When a family of monitors is missing.
+            TypeError: When a family holds a name that is not known.
+        """
+        return cls(
+            PerformanceState(**_frozen(stored["performance"])),
+            CalibrationState(**_frozen(stored["calibration"])),
+            ExecutionState(**_frozen(stored["execution"])),
+        )
+
+
+def watch(
+    state: WatchState, facts: Facts, settings: WatchSettings = DEFAULTS
+) -> tuple[WatchState, tuple[Reading, ...]]:
+    """Judge one session.
+
+    Pure and deterministic: equal arguments give equal results to the last bit.
+
+    Args:
+        state: What is remembered from the sessions before.
+        facts: What this session brought.
+        settings: Limits.
+
+    Returns:
+        The state to keep, and the readings: drift (`psi`, `ks` per feature, `drift_share`), performance
+        (`win_rate_last_20`, `win_rate_evidence`, `sharpe_rolling`, `drawdown`), calibration (`ece`,
+        `calibration_gap`, `calibration_evidence`) and execution (`execution_failure_rate`,
+        `bars_missing_rate`).
+
+    Raises:
+        ValueError: When facts contradict each other, as shapes that do not fit or more failures than orders.
+    """
+    after = WatchState(
+        performance.step(state.performance, facts.trade_returns, facts.equity_return, settings),
+        calibration.step(state.calibration, facts.probabilities, facts.outcomes, settings),
+        execution.step(state.execution, facts.orders, facts.failed_orders, settings),
+    )
+    sessions = after.performance.sessions
+    readings = (
+        *drift_readings(facts.session, facts.features, facts.reference, settings),
+        *performance.win_rate_readings(facts.session, after.performance, settings),
+        performance.sharpe_reading(facts.session, after.performance, settings),
+        performance.drawdown_reading(facts.session, facts.equity, facts.peak, sessions, settings),
+        *calibration.calibration_readings(facts.session, after.calibration, settings),
+        execution.failure_reading(facts.session, after.execution, settings),
+        execution.bars_reading(facts.session, facts.bars_expected, facts.bars_missing, settings),
+    )
+    return after, readings
+
+
+def _jsonable(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _jsonable(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(part) for part in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _frozen(stored: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _tuples(value) for name, value in stored.items()}
+
+
+def _tuples(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return tuple(math.nan if part is None else _tuples(part) for part in value)
+    return value

@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from trading.gate import (
+    GLOBAL,
+    Demand,
+    Gate,
+    GateError,
+    GateState,
+    command,
+    judge,
+    new_gate,
+    permits,
+    strictest,
+)
+
+START = datetime(2024, 1, 2, 21, 30, tzinfo=UTC)
+ACTIVE, UNKNOWN, REDUCE_ONLY, HALTED = GateState
+CLOSING = (REDUCE_ONLY, HALTED)
+ASKS = ((REDUCE_ONLY, False), (REDUCE_ONLY, True), (HALTED, True))
+DEMANDS = st.lists(st.sampled_from(ASKS), max_size=3).map(
+    lambda asks: tuple(
+        Demand(state, latched, f"rule_{i}", f"because of {i}: {state}")
+        for i, (state, latched) in enumerate(asks)
+    )
+)
+BLANK = st.text(" \t\n", max_size=4)
+
+
+def gate_in(state: GateState, *, latched: bool = False, epoch: int = 7) -> Gate:
+    return Gate(GLOBAL, state, latched, epoch, START, "some_rule", "some reason", "forewarn")
+
+
+def judged(gate: Gate, *demands: GateState, fresh: bool = True, latches: bool = False) -> Gate:
+    asked = tuple(
+        Demand(state, latches or state is HALTED, f"rule_{i}", f"reason {i}")
+        for i, state in enumerate(demands)
+    )
+    return judge(gate, asked, fresh=fresh, at=START + timedelta(days=1), actor="forewarn")
+
+
+def told(gate: Gate, state: GateState, *, epoch: int | None = None, reason: str = "I looked") -> Gate:
+    return command(gate, state, epoch=epoch, at=START + timedelta(days=1), reason=reason, actor="ada")
+
+
+class GateLife(RuleBasedStateMachine):
+    """A gate's life: sessions that are judged and people who command, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = new_gate(GLOBAL, START)
+        self.now = START
+        self.transitions = 0
+
+    def moved(self, after: Gate) -> None:
+        assert after.epoch == self.gate.epoch + 1
+        assert after.since == self.now
+        assert after.scope == self.gate.scope
+        assert after.reason.strip()
+        self.transitions += 1
+        self.gate = after
+
+    @rule(demands=DEMANDS, fresh=st.booleans())
+    def a_session_is_judged(self, demands: tuple[Demand, ...], fresh: bool) -> None:
+        self.now += timedelta(days=1)
+        before = self.gate
+        after = judge(before, demands, fresh=fresh, at=self.now, actor="forewarn")
+        asked = strictest(ACTIVE if fresh else UNKNOWN, *(demand.state for demand in demands))
+        latches = any(demand.latched for demand in demands if demand.state is asked)
+        if before.latched:
+            assert after.latched
+            assert after.state is strictest(before.state, asked)
+        else:
+            assert (after.state, after.latched) == (asked, latches)
+        assert (after is before) == ((after.state, after.latched) == (before.state, before.latched))
+        if after.state is ACTIVE:
+            assert fresh
+            assert not demands
+        again = judge(after, demands, fresh=fresh, at=self.now + timedelta(hours=1), actor="forewarn")
+        assert again is after
+        if after is not before:
+            assert after.actor == "forewarn"
+            self.moved(after)
+
+    @rule(state=st.sampled_from(CLOSING), names_epoch=st.booleans())
+    def a_person_pauses(self, state: GateState, names_epoch: bool) -> None:
+        self.now += timedelta(minutes=1)
+        epoch = self.gate.epoch if names_epoch else None
+        if self.gate.latched and state.strictness <= self.gate.state.strictness:
+            with pytest.raises(GateError, match="already"):
+                command(self.gate, state, epoch=epoch, at=self.now, reason="enough", actor="ada")
+            return
+        self.moved(command(self.gate, state, epoch=epoch, at=self.now, reason=" enough ", actor="ada"))
+        assert (self.gate.state, self.gate.latched) == (state, True)
+        assert (self.gate.rule, self.gate.reason, self.gate.actor) == ("", "enough", "ada")
+
+    @precondition(lambda self: self.gate.latched)
+    @rule()
+    def a_person_lifts(self) -> None:
+        self.now += timedelta(minutes=1)
+        lifted = command(
+            self.gate, UNKNOWN, epoch=self.gate.epoch, at=self.now, reason="understood", actor="ada"
+        )
+        self.moved(lifted)
+        assert (self.gate.state, self.gate.latched) == (UNKNOWN, False)
+
+    @precondition(lambda self: not self.gate.latched)
+    @rule()
+    def a_lift_of_nothing_is_refused(self) -> None:
+        with pytest.raises(GateError, match="nothing to lift"):
+            command(self.gate, UNKNOWN, epoch=None, at=self.now, reason="understood", actor="ada")
+
+    @rule(off=st.integers(-3, 3).filter(bool), state=st.sampled_from(GateState))
+    def a_stale_epoch_is_refused(self, off: int, state: GateState) -> None:
+        with pytest.raises(GateError, match="stale"):
+            command(self.gate, state, epoch=self.gate.epoch + off, at=self.now, reason="go", actor="ada")
+
+    @rule(state=st.sampled_from(GateState), reason=BLANK)
+    def a_blank_reason_is_refused(self, state: GateState, reason: str) -> None:
+        with pytest.raises(GateError, match="reason"):
+            command(self.gate, state, epoch=self.gate.epoch, at=self.now, reason=reason, actor="ada")
+
+    @rule(names_epoch=st.booleans())
+    def nobody_sets_active(self, names_epoch: bool) -> None:
+        epoch = self.gate.epoch if names_epoch else None
+        with pytest.raises(GateError, match="nobody sets ACTIVE"):
+            command(self.gate, ACTIVE, epoch=epoch, at=self.now, reason="please", actor="ada")
+
+    @invariant()
+    def the_epoch_counts_the_transitions(self) -> None:
+        assert self.gate.epoch == self.transitions
+
+    @invariant()
+    def a_halt_is_always_latched_and_a_free_gate_never(self) -> None:
+        assert self.gate.latched or self.gate.state is not HALTED
+        assert not (self.gate.latched and self.gate.state in (ACTIVE, UNKNOWN))
+
+
+TestGateLife = GateLife.TestCase
+TestGateLife.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.parametrize(
+    ("state", "opening", "reducing"),
+    [(ACTIVE, True, True), (UNKNOWN, False, True), (REDUCE_ONLY, False, True), (HALTED, False, False)],
+)
+def test_each_state_permits_what_its_name_says(state: GateState, opening: bool, reducing: bool) -> None:
+    assert permits(state, reducing=False) is opening
+    assert permits(state, reducing=True) is reducing
+
+
+def test_a_stricter_state_never_permits_more() -> None:
+    ordered = sorted(GateState, key=lambda state: state.strictness)
+    assert ordered == [ACTIVE, UNKNOWN, REDUCE_ONLY, HALTED]
+    for reducing in (True, False):
+        allowed = [permits(state, reducing=reducing) for state in ordered]
+        assert allowed == sorted(allowed, reverse=True)
+
+
+@given(st.lists(st.sampled_from(GateState)))
+def test_the_strictest_scope_wins_and_no_scope_at_all_is_unknown(states: list[GateState]) -> None:
+    found = strictest(*states)
+    if not states:
+        assert found is UNKNOWN
+    else:
+        assert found in states
+        assert all(found.strictness >= state.strictness for state in states)
+
+
+def test_a_gate_that_was_never_judged_is_unknown_at_epoch_0() -> None:
+    gate = new_gate(GLOBAL, START)
+    assert (gate.scope, gate.state, gate.latched, gate.epoch) == (GLOBAL, UNKNOWN, False, 0)
+    assert (gate.since, gate.rule, gate.actor) == (START, "", "forewarn")
+    assert not permits(gate.state, reducing=False)
+
+
+def test_the_first_fresh_session_without_demands_opens_the_gate() -> None:
+    gate = judged(new_gate(GLOBAL, START))
+    assert (gate.state, gate.latched, gate.epoch, gate.rule) == (ACTIVE, False, 1, "")
+    assert gate.reason == "every demand has cleared"
+
+
+def test_a_session_without_fresh_data_closes_an_open_gate_to_unknown() -> None:
+    gate = judged(gate_in(ACTIVE), fresh=False)
+    assert (gate.state, gate.latched, gate.epoch) == (UNKNOWN, False, 8)
+    assert "no fresh data" in gate.reason
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_rule_that_reduces_opens_again_by_itself_and_only_on_fresh_data(fresh: bool) -> None:
+    closed = judged(gate_in(ACTIVE), REDUCE_ONLY)
+    assert (closed.state, closed.latched, closed.rule, closed.reason) == (
+        REDUCE_ONLY,
+        False,
+        "rule_0",
+        "reason 0",
+    )
+    after = judged(closed, fresh=fresh)
+    assert after.state is (ACTIVE if fresh else UNKNOWN)
+
+
+def test_the_strictest_demand_is_the_one_that_is_named() -> None:
+    gate = judged(gate_in(ACTIVE), REDUCE_ONLY, HALTED, REDUCE_ONLY, fresh=False)
+    assert (gate.state, gate.latched, gate.rule) == (HALTED, True, "rule_1")
+
+
+def test_a_halt_outlasts_every_quiet_session_until_a_person_lifts_it() -> None:
+    halted = judged(gate_in(ACTIVE), HALTED)
+    gate = halted
+    for _ in range(50):
+        gate = judged(gate)
+    assert gate is halted
+    lifted = told(gate, UNKNOWN, epoch=halted.epoch)
+    assert (lifted.state, lifted.epoch) == (UNKNOWN, halted.epoch + 1)
+    assert judged(lifted).state is ACTIVE
+
+
+def test_a_lift_while_the_rule_still_fires_is_halted_again_at_the_next_judgement() -> None:
+    lifted = told(judged(gate_in(ACTIVE), HALTED), UNKNOWN)
+    assert judged(lifted, HALTED).state is HALTED
+
+
+def test_a_rule_that_closes_for_good_stays_reduced_until_a_person_lifts_it() -> None:
+    closed = judged(gate_in(ACTIVE), REDUCE_ONLY, latches=True)
+    assert (closed.state, closed.latched, closed.rule) == (REDUCE_ONLY, True, "rule_0")
+    assert judged(judged(closed), REDUCE_ONLY) is closed
+    assert judged(told(closed, UNKNOWN)).state is ACTIVE
+
+
+def test_a_latching_rule_takes_over_a_reduction_that_would_have_cleared_by_itself() -> None:
+    reduced = judged(gate_in(ACTIVE), REDUCE_ONLY)
+    latched = judged(reduced, REDUCE_ONLY, latches=True)
+    assert (latched.state, latched.latched, latched.epoch) == (REDUCE_ONLY, True, reduced.epoch + 1)
+    assert judged(latched) is latched
+
+
+def test_a_person_may_latch_what_a_rule_has_reduced() -> None:
+    latched = told(judged(gate_in(ACTIVE), REDUCE_ONLY), REDUCE_ONLY)
+    assert (latched.state, latched.latched, latched.rule, latched.actor) == (REDUCE_ONLY, True, "", "ada")
+    assert judged(latched) is latched
+
+
+def test_a_rule_may_halt_what_a_person_has_reduced() -> None:
+    reduced = told(gate_in(ACTIVE), REDUCE_ONLY)
+    halted = judged(reduced, HALTED)
+    assert (halted.state, halted.latched, halted.rule) == (HALTED, True, "rule_0")
+
+
+def test_a_pause_never_weakens_a_halt() -> None:
+    with pytest.raises(GateError, match=r"already HALTED \(epoch 7\)"):
+        told(gate_in(HALTED, latched=True), REDUCE_ONLY)
+
+
+def test_a_button_from_before_the_last_transition_is_refused_and_names_both_epochs() -> None:
+    gate = gate_in(HALTED, latched=True, epoch=9)
+    with pytest.raises(GateError, match=r"epoch 8 is stale, the gate is at 9 \(HALTED\)"):
+        told(gate, UNKNOWN, epoch=8)
+
+
+def test_a_stale_button_is_refused_before_its_reason_is_read() -> None:
+    with pytest.raises(GateError, match="stale"):
+        told(gate_in(ACTIVE), HALTED, epoch=6, reason="")
+
+
+def test_judging_and_commanding_never_alter_the_gate_they_were_given() -> None:
+    gate = gate_in(ACTIVE)
+    copy = replace(gate)
+    judged(gate, HALTED)
+    told(gate, HALTED)
+    assert gate == copy

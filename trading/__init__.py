@@ -1,0 +1,1 @@
+"""Size it, risk-limit it, paper-trade it, gate it."""
