@@ -92,7 +92,9 @@ class Rule:
             raise ValueError(f"rule {self.name!r} has a threshold and own_limit; give one of them")
         if self.for_sessions < 1:
             raise ValueError(f"rule {self.name!r}: for_sessions is {self.for_sessions}, the least is 1")
-        if self.clear is not None and (self.threshold is None or self._beyond(self.clear, self.threshold)):
+        if self.clear is not None and self.threshold is None and not self.own_limit:
+            raise ValueError(f"rule {self.name!r}: clear {self.clear} needs a threshold to clear from")
+        if self.clear is not None and self.threshold is not None and self._beyond(self.clear, self.threshold):
             raise ValueError(
                 f"rule {self.name!r}: clear {self.clear} must lie on the good side of threshold "
                 f"{self.threshold} ({self.side})"

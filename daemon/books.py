@@ -75,7 +75,7 @@ class Books:
             pairs=(),
             orders=len(allowed),
             failed=len(done.failed),
-            return_=done.account.equity / before.equity - 1.0,
+            return_=done.account.equity / before.equity - 1.0 if before.positions or done.fills else None,
         )
 
     async def order(

@@ -23,10 +23,11 @@ from daemon.clock import SystemClock
 from daemon.config import Settings, load_settings
 from daemon.health import Health
 from daemon.live import run_live
+from daemon.log import configure_log
 from daemon.person import lift, pause
 from daemon.replay import History, make_history, replay
 from daemon.server import Server
-from daemon.storage.database import Database, DatabaseError
+from daemon.storage.database import Database
 from daemon.storage.gates import GateStore
 from daemon.storage.migrate import require_newest, upgrade
 from daemon.summary import Summary, summarise
@@ -70,6 +71,7 @@ def replay_file(
 def run(config: Path | None, database: str | None, *, port: int | None) -> None:
     """Run the daemon until it is told to stop."""
     settings = _with_port(load_settings(config), port)
+    configure_log(json=not sys.stderr.isatty())
     asyncio.run(run_live(settings, Database(database or settings.database.url)))
 
 
@@ -182,8 +184,6 @@ async def _serve(console: Console, settings: Settings, store: Database, health: 
 async def _with_store(config: Path | None, database: str | None, act: Any) -> Any:  # noqa: ANN401 - its result
     store = Database(database or load_settings(config).database.url)
     try:
-        if store.is_missing():
-            raise DatabaseError(f"{store.name}: there is no such store; name the daemon's with --database")
         await require_newest(store)
         return await act(store)
     finally:

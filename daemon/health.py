@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from daemon.clock import Clock
 
@@ -42,6 +42,6 @@ class Health:
         """Return every loop that ever stamped, by name."""
         now = self._clock.now()
         return tuple(
-            LoopHealth(name, at, within_s, note, now - at <= timedelta(seconds=within_s))
+            LoopHealth(name, at, within_s, note, (now - at).total_seconds() <= within_s)
             for name, (at, within_s, note) in sorted(self._stamps.items())
         )

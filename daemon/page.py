@@ -60,7 +60,7 @@ def render_unreadable(reason: str, loops: tuple[LoopHealth, ...], *, at: datetim
     """Return the page of a store that cannot be read: the gate is UNKNOWN, and why."""
     main = element(
         "main",
-        _banner(GateStatus.unknown(f"The store cannot be read: {reason}")),
+        _banner(GateStatus.unknown(reason), "The store cannot be read; take it that no order should pass."),
         sections.card("Process", sections.loops(loops, at)),
     )
     top = _top(element("span", "Store unreadable", class_="chip breach"))
@@ -91,8 +91,8 @@ def _top(*right: Html) -> Html:
     return element("header", element("strong", "Forewarn"), *right)
 
 
-def _banner(gate: GateStatus) -> Html:
-    meaning = MEANING[gate.state]
+def _banner(gate: GateStatus, meaning: str = "") -> Html:
+    meaning = meaning or MEANING[gate.state]
     if gate.latched:
         meaning += " Only a person lifts it."
     facts = [f"since {instant(gate.since)}"] if gate.since else []

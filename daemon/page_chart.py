@@ -18,6 +18,8 @@ from daemon.summary import Pause
 
 GRID: Final = 1000
 MOST_DATES: Final = 7
+NARROWEST: Final = 0.003
+"""Share of the width that a pause takes at the least, so that it is seen."""
 
 
 class Span(NamedTuple):
@@ -95,13 +97,13 @@ def _curve(
 
 
 def _shade(span: Span, pause: Pause) -> Html:
-    left, right = span.x(pause.start), span.x(pause.end or span.last)
-    width = max(right - left, 0.003)
+    left = min(span.x(pause.start), 1.0 - NARROWEST)
+    width = max(span.x(pause.end or span.last) - left, NARROWEST)
     return element(
         "rect",
         element("title", _pause_words(pause)),
         x=_at(left),
-        width=_at(min(width, 1.0 - left)),
+        width=_at(width),
         y="0",
         height="100%",
         class_=f"pause {pause.strictest.value.lower()}",

@@ -31,8 +31,9 @@ OPEN_PAUSES = 8
 EVIDENT_P = 0.01
 ACTIONS = {
     Action.NOTIFY: "tells, does not pause",
-    Action.REDUCE_ONLY: "pauses trading",
-    Action.HALT: "halts trading",
+    Action.REDUCE_ONLY: "pauses trading while it fires",
+    Action.CLOSE_ONLY: "pauses trading until a person lifts it",
+    Action.HALT: "halts trading until a person lifts it",
 }
 WORST_FIRST = (State.BREACH, State.WARN, State.NO_DATA, State.OK)
 

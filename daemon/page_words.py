@@ -68,7 +68,8 @@ def amount(metric: str, value: float | None) -> str:
         return percent(value)
     if metric in POINTS:
         return f"{value * 100:.1f}{SPACE}points"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    digits = next((n for n, size in ((3, 1), (2, 10), (1, 100)) if abs(value) < size), 0)
+    return f"{value:,.{digits}f}"
 
 
 def limit(reading: Reading) -> str:

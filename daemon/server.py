@@ -18,7 +18,7 @@ from daemon.clock import Clock
 from daemon.config import Settings
 from daemon.health import Health, LoopHealth
 from daemon.page import STYLE_HASH, render, render_unreadable
-from daemon.status import GateStatus, Status, read_status, shown_name, to_plain
+from daemon.status import GateStatus, Status, read_status, to_plain
 from daemon.storage.database import Database, DatabaseError
 
 SHUTDOWN_S: Final = 3.0
@@ -162,14 +162,14 @@ class Server:
                     self._database, self._health, self._clock, version=self._version, rules=self._rules
                 )
         except TimeoutError:
-            reason = f"{shown_name(self._database)} did not answer within {READ_S:g} s"
+            reason = f"{self._database.name} did not answer within {READ_S:g} s"
         except (DatabaseError, SQLAlchemyError, OSError) as error:
             reason = self._why(error)
         log.error("the store cannot be read", reason=reason)
         raise UnreadableError(reason)
 
     def _why(self, error: Exception) -> str:
-        name = shown_name(self._database)
+        name = self._database.name
         if isinstance(error, DatabaseError):
             return str(error).replace(self._database.name, name)
         cause = error.orig if isinstance(error, DBAPIError) and error.orig else error

@@ -235,7 +235,7 @@ class Pipeline:
             outcomes=pairs[:, 1],
             equity=settled.paper.equity,
             peak=settled.paper.peak,
-            equity_return=settled.return_,
+            equity_return=float("nan") if settled.return_ is None else settled.return_,
             orders=settled.orders,
             failed_orders=settled.failed,
             bars_expected=len(memory.tickers),

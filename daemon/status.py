@@ -164,7 +164,8 @@ class Status:
     @property
     def is_final(self) -> bool:
         """Whether nothing will change any more: a replay all of whose loops have ended."""
-        return self.kind == "replay" and all(math.isinf(loop.within_s) for loop in self.loops)
+        ended = [math.isinf(loop.within_s) for loop in self.loops]
+        return self.kind == "replay" and bool(ended) and all(ended)
 
     def to_json(self) -> dict[str, Any]:
         """Return the object `GET /status` answers; an unknown number is null."""
@@ -198,7 +199,7 @@ async def read_status(
         return Status(
             at=clock.now(),
             version=version,
-            database=shown_name(database),
+            database=database.name,
             kind=origin.get("kind", "new"),
             origin=origin,
             gate=GateStatus.of(await GateStore(connection).read()),
@@ -211,11 +212,6 @@ async def read_status(
             outbox=await _outbox(connection),
             loops=health.loops(),
         )
-
-
-def shown_name(database: Database) -> str:
-    """Return the database's URL without its password and without its query, which may hold another."""
-    return database.url.set(query={}).render_as_string(hide_password=True)
 
 
 def to_plain(value: Any) -> Any:  # noqa: ANN401 - any value of a status
@@ -292,4 +288,4 @@ async def _outbox(connection: AsyncConnection) -> dict[str, int]:
 
 async def _counts(connection: AsyncConnection, column: Any, *where: Any) -> dict[str, int]:  # noqa: ANN401
     found = await connection.execute(select(column, func.count()).where(*where).group_by(column))
-    return dict(found.tuples().all())
+    return {row[0]: row[1] for row in found}

@@ -28,7 +28,7 @@ class Settled:
         pairs: (stated probability, outcome 1.0 or 0.0) of the forecasts that were resolved, by ticker.
         orders: Orders that were due to be filled.
         failed: How many of them were not.
-        return_: Equity's change since the last close, a fraction.
+        return_: Equity's change since the last close, a fraction; None where nothing was held in between.
     """
 
     paper: Account
@@ -37,7 +37,7 @@ class Settled:
     pairs: tuple[tuple[float, float], ...]
     orders: int
     failed: int
-    return_: float
+    return_: float | None
 
 
 @dataclass(slots=True)

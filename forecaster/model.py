@@ -82,22 +82,26 @@ class Forecast:
 
 
 def centred_ranks(features: FloatArray) -> FloatArray:
-    """Rank each feature within each session.
+    """Rank each feature within one session.
+
+    The same as `scipy.stats.rankdata` a column, scaled; importing that costs more than a session's work.
 
     Args:
-        features: Shape (..., tickers, features); NaN where unknown.
+        features: Shape (tickers, features); NaN where unknown.
 
     Returns:
         The same shape, from -0.5 (lowest) to 0.5 (highest), ties sharing their mean rank; NaN stays NaN.
         A single known value ranks 0.
     """
-    from scipy.stats import rankdata  # noqa: PLC0415 - scipy costs a second, only fits and forecasts pay it
-
-    missing = np.isnan(features)
-    ranks = rankdata(np.where(missing, np.inf, features), axis=-2)  # the unknown rank above all known
-    known = np.sum(~missing, axis=-2, keepdims=True)
-    centred = (ranks - 1.0) / np.maximum(known - 1.0, 1.0) - np.where(known > 1, 0.5, 0.0)
-    return np.where(missing, np.nan, centred)
+    out = np.full(features.shape, np.nan)
+    for column, values in enumerate(features.T):
+        known = ~np.isnan(values)
+        ordered = np.sort(values[known])
+        below = np.searchsorted(ordered, values[known], side="left")
+        not_above = np.searchsorted(ordered, values[known], side="right")
+        ranks = (below + not_above - 1) / 2.0
+        out[known, column] = ranks / (ordered.size - 1) - 0.5 if ordered.size > 1 else 0.0
+    return out
 
 
 def fit(

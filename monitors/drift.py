@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from monitors.own_windows import OwnWindows, own_windows
 from monitors.psi import psi_edges
 from monitors.reading import NoData
 from monitors.repeats import most_repeated
+from monitors.stack import Stack
+from monitors.window_law import WindowLaw
 
 COARSE = 200  # knots of the own-window null; the displayed KS distance uses the full grid
 LEAST_VALUES = 100  # ten per bin: with fewer, the chi-square rule does not hold
@@ -52,13 +55,39 @@ class FeatureReference:
         return self.null if fits else None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class DriftReference:
-    """What a model was trained on, prepared for comparison with later windows of `window` sessions."""
+    """What a model was trained on, prepared for comparison with later windows of `window` sessions.
+
+    Attributes:
+        window: Sessions in the windows that will be compared.
+        sessions: Sessions in the reference.
+        features: One prepared reference a feature.
+    """
 
     window: int
     sessions: int
     features: tuple[FeatureReference, ...]
+
+    def __reduce__(self) -> tuple[type[DriftReference], tuple[object, ...]]:
+        """What is derived is not stored."""
+        return type(self), (self.window, self.sessions, self.features)
+
+    @cached_property
+    def stack(self) -> Stack:
+        """The features side by side, made when first asked for."""
+        return Stack.of(self.features)
+
+    def joint_law(self, counted: tuple[int, ...]) -> WindowLaw | None:
+        """The law of the sum of -ln p over these features; None where hardly a window is known in all."""
+        if counted not in self._joint_laws:
+            self._joint_laws.clear()  # one entry: which features are known hardly changes
+            self._joint_laws[counted] = _joint_law([self.features[i] for i in counted])
+        return self._joint_laws[counted]
+
+    @cached_property
+    def _joint_laws(self) -> dict[tuple[int, ...], WindowLaw | None]:
+        return {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -115,6 +144,18 @@ def _prepare_feature(name: str, values: FloatArray, window: int) -> FeatureRefer
         null=own_windows(values, coarse, edges, window=window, least=LEAST_WITH_NULL),
         repeats=most_repeated(values),
     )
+
+
+def _joint_law(features: list[FeatureReference]) -> WindowLaw | None:
+    nulls = [feature.null for feature in features if feature.null is not None]
+    if not nulls:
+        return None
+    total = -np.log(np.stack([null.p_values for null in nulls])).sum(axis=0)
+    known = total[~np.isnan(total)]  # windows known in every one of these features
+    if known.size < 2:
+        return None
+    disjoint = min(null.psi.disjoint for null in nulls)
+    return WindowLaw.of(known, disjoint * known.size / total.size)
 
 
 def _unusable(ordered: FloatArray) -> NoData | None:

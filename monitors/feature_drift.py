@@ -8,17 +8,15 @@ from datetime import date
 
 import numpy as np
 
-from monitors.arrays import FloatArray, IntArray
+from monitors.arrays import BoolArray, FloatArray, IntArray
 from monitors.drift import LEAST_VALUES, DriftReference, FeatureReference
 from monitors.false_discovery import survivors
 from monitors.ks import kolmogorov_p
-from monitors.own_windows import counts_between
-from monitors.psi import psi, yurdakul_p
+from monitors.psi import yurdakul_p
 from monitors.reading import Evidence, NoData, Reading, State
-from monitors.repeats import repeated
+from monitors.repeats import repeated_shares
 from monitors.settings import WatchSettings
 from monitors.verdict import Subject, graded
-from monitors.window_law import WindowLaw
 
 OWN_WINDOWS = "own_windows"
 STUCK = 0.9  # share of values standing still over five sessions that no live feed shows
@@ -55,6 +53,12 @@ class FeatureDrift:
     ks_evidence: Evidence | None = None
     p: float = math.nan
     own: bool = False
+
+    @property
+    def presence(self) -> str:
+        """How much of the window is there, for a person."""
+        clause = f"{self.missing:.0%} of the window unknown"
+        return f"{clause}, {self.infinite} infinite" if self.infinite else clause
 
 
 def drift_readings(
@@ -100,95 +104,131 @@ def compare(
             f"window {window.shape} does not hold {len(reference.features)} features on its third axis"
         )
     by_feature = np.ascontiguousarray(np.moveaxis(window[-reference.window :], 2, 0), dtype=np.float64)
-    return tuple(
-        compare_feature(values, feature, limits)
-        for values, feature in zip(by_feature, reference.features, strict=True)
-    )
+    if by_feature.size == 0:
+        return tuple(
+            FeatureDrift(feature.name, 0, 1.0, 0, feature.reason or NoData.MISSING)
+            for feature in reference.features
+        )
+    present = Presence.of(by_feature)
+    reasons = [_reason(feature, present, i, limits) for i, feature in enumerate(reference.features)]
+    return _measured(present, reference, reasons)
 
 
-def compare_feature(values: FloatArray, reference: FeatureReference, limits: WatchSettings) -> FeatureDrift:
-    """Compare one feature, shape (sessions, tickers), with its reference."""
-    present = values[~np.isnan(values)]
-    n = int(present.size)
-    missing = 1.0 - n / values.size if values.size else 1.0
-    infinite = int(np.isinf(present).sum())
-    reason = reference.reason
-    if reason is None and missing > limits.missing_limit:
-        reason = NoData.MISSING
-    if reason is None:
-        reason = _unlike_data(values, present, reference)
-    if reason is not None:
-        return FeatureDrift(reference.name, n, missing, infinite, reason)
-    below = reference.grid.count_below(present)
-    stability = float(psi(reference.counts, counts_between(below[reference.edges], n)))
-    distance = reference.grid.distance(below, n)
-    by_psi, by_ks, p = _evidence(reference, below, n, stability, distance)
-    return FeatureDrift(
-        name=reference.name,
-        n=n,
-        missing=missing,
-        infinite=infinite,
-        reason=None,
-        psi=stability,
-        ks=distance,
-        ks_error=reference.grid.error,
-        psi_evidence=by_psi,
-        ks_evidence=by_ks,
-        p=p,
-        own=by_psi.method == OWN_WINDOWS,
-    )
+@dataclass(frozen=True, slots=True, eq=False)
+class Presence:
+    """What of a window is there, feature by feature.
+
+    Attributes:
+        ordered: Values sorted along the last axis, NaN last, shape (features, values).
+        n: Values that are not NaN, shape (features,).
+        missing: Share that is NaN.
+        infinite: How many are infinite.
+        constant: Whether all that is there is one value.
+        repeated: Share of the last moves that stood still, NaN where that cannot be judged.
+    """
+
+    ordered: FloatArray
+    n: IntArray
+    missing: FloatArray
+    infinite: IntArray
+    constant: BoolArray
+    repeated: FloatArray
+
+    @classmethod
+    def of(cls, values: FloatArray) -> Presence:
+        """Look at a window of shape (features, sessions, tickers), not empty."""
+        flat = values.reshape(values.shape[0], -1)
+        n = flat.shape[1] - np.count_nonzero(np.isnan(flat), axis=1)
+        ordered = np.sort(flat, axis=1)
+        least, most = ordered[:, 0], ordered[np.arange(n.size), np.maximum(n - 1, 0)]
+        infinite = np.zeros(n.size, dtype=np.int64)
+        if np.isinf(least).any() or np.isinf(most).any():
+            infinite = np.count_nonzero(np.isinf(flat), axis=1)
+        return cls(ordered, n, 1.0 - n / flat.shape[1], infinite, least == most, repeated_shares(values))
 
 
-def _unlike_data(values: FloatArray, present: FloatArray, reference: FeatureReference) -> NoData | None:
-    """What makes a window unfit to be compared: too small, all infinite, one value, or standing still."""
-    if present.size < LEAST_VALUES and reference.null_for(present.size) is None:
-        return NoData.TOO_FEW
-    if np.isinf(present).all():
-        return NoData.INFINITE
-    if reference.repeats >= STUCK:  # a slow feature may stand still
-        return None
-    if (present == present[0]).all():
-        return NoData.CONSTANT
-    return NoData.STUCK if repeated(values) >= STUCK else None
+def _reason(feature: FeatureReference, present: Presence, i: int, limits: WatchSettings) -> NoData | None:
+    """What makes a window unfit to be compared: unknown, too few, infinite, one value, or standing still."""
+    n = int(present.n[i])
+    if feature.reason is not None:
+        return feature.reason
+    slow = feature.repeats >= STUCK  # such a feature may stand still
+    found = {
+        NoData.MISSING: n == 0 or present.missing[i] > limits.missing_limit,
+        NoData.TOO_FEW: n < LEAST_VALUES and feature.null_for(n) is None,
+        NoData.INFINITE: present.infinite[i] == n,
+        NoData.CONSTANT: present.constant[i] and not slow,
+        NoData.STUCK: present.repeated[i] >= STUCK and not slow,
+    }
+    return next((reason for reason, holds in found.items() if holds), None)
 
 
-def _evidence(
-    reference: FeatureReference, below: IntArray, n: int, stability: float, distance: float
-) -> tuple[Evidence, Evidence, float]:
-    """Evidence beside PSI and KS and one p-value for both, from own windows where the reference has them."""
-    grid, null = reference.grid, reference.null_for(n)
-    if null is not None:
-        at = reference.coarse
-        coarse = float(np.abs(below[at] / n - grid.below[at] / grid.n).max())
-        p_psi, p_ks, methods = null.p_psi(stability), null.p_ks(coarse), (OWN_WINDOWS, OWN_WINDOWS)
-    else:
-        p_psi = yurdakul_p(stability, grid.n, n, reference.counts.size)
-        p_ks, methods = kolmogorov_p(distance, grid.n, n), ("yurdakul_chi_square", "kolmogorov_independent")
-    either = min(1.0, 2 * min(p_psi, p_ks))
-    return Evidence(methods[0], p_value=p_psi), Evidence(methods[1], p_value=p_ks), either
+def _measured(
+    present: Presence, reference: DriftReference, reasons: list[NoData | None]
+) -> tuple[FeatureDrift, ...]:
+    """PSI, KS and their evidence of the features that have no reason against it, all in one pass."""
+    stack, n = reference.stack, present.n
+    below = stack.coarse_below(present.ordered, n)
+    stability = stack.psi(stack.binned(below, n))
+    distance = stack.distance(present.ordered, below, n)
+    p_psi = stack.psi_laws.p(stability)
+    p_ks = stack.ks_laws.p(stack.coarse_distance(below, n) ** 2)
+    drifts = []
+    for i, (feature, reason) in enumerate(zip(reference.features, reasons, strict=True)):
+        count, missing, infinite = int(n[i]), float(present.missing[i]), int(present.infinite[i])
+        if reason is not None:
+            drifts.append(FeatureDrift(feature.name, count, missing, infinite, reason))
+            continue
+        value, gap = float(stability[i]), float(distance[i])
+        own = feature.null_for(count) is not None
+        by_psi, by_ks = (
+            (float(p_psi[i]), float(p_ks[i]))
+            if own
+            else (
+                yurdakul_p(value, feature.n, count, feature.counts.size),
+                kolmogorov_p(gap, feature.n, count),
+            )
+        )
+        drifts.append(
+            FeatureDrift(
+                name=feature.name,
+                n=count,
+                missing=missing,
+                infinite=infinite,
+                reason=None,
+                psi=value,
+                ks=gap,
+                ks_error=feature.grid.error,
+                psi_evidence=Evidence(OWN_WINDOWS if own else "yurdakul_chi_square", p_value=by_psi),
+                ks_evidence=Evidence(OWN_WINDOWS if own else "kolmogorov_independent", p_value=by_ks),
+                p=min(1.0, 2 * min(by_psi, by_ks)),
+                own=own,
+            )
+        )
+    return tuple(drifts)
 
 
 def _psi_reading(session: date, drift: FeatureDrift, limits: WatchSettings) -> Reading:
-    subject = Subject(session, "drift", "psi", drift.name, limits.psi_limit)
+    subject, presence = Subject(session, "drift", "psi", drift.name, limits.psi_limit), drift.presence
     if drift.reason is not None:
-        return subject.unknown(drift.reason, drift.n, _presence(drift))
+        return subject.unknown(drift.reason, drift.n, presence)
     state = graded(drift.psi, warn=limits.psi_warn, limit=limits.psi_limit)
     if drift.infinite and state is not State.BREACH:
-        return subject.unknown(NoData.INFINITE, drift.n, _presence(drift))
-    return subject.judged(drift.psi, drift.n, state, drift.psi_evidence, _presence(drift))
+        return subject.unknown(NoData.INFINITE, drift.n, presence)
+    return subject.judged(drift.psi, drift.n, state, drift.psi_evidence, presence)
 
 
 def _ks_reading(session: date, drift: FeatureDrift, stands: bool, limits: WatchSettings) -> Reading:
-    subject = Subject(session, "drift", "ks", drift.name)
+    subject, presence = Subject(session, "drift", "ks", drift.name), drift.presence
     if drift.reason is not None or drift.ks_evidence is None or drift.ks_evidence.p_value is None:
-        return subject.unknown(drift.reason or NoData.NOT_EVALUATED, drift.n, _presence(drift))
+        return subject.unknown(drift.reason or NoData.NOT_EVALUATED, drift.n, presence)
     unlikely = drift.ks_evidence.p_value <= limits.drift_p
     state = State.OK
     if unlikely:  # without own windows the p-value ignores that tickers move together: never a breach
         state = State.BREACH if stands and drift.own else State.WARN
     if drift.infinite and state is not State.BREACH:
-        return subject.unknown(NoData.INFINITE, drift.n, _presence(drift))
-    detail = f"within {drift.ks_error:.2g} of the exact distance; {_presence(drift)}"
+        return subject.unknown(NoData.INFINITE, drift.n, presence)
+    detail = f"within {drift.ks_error:.2g} of the exact distance; {presence}"
     return subject.judged(drift.ks, drift.n, state, drift.ks_evidence, detail)
 
 
@@ -233,22 +273,9 @@ def joint_evidence(drifts: tuple[FeatureDrift, ...], reference: DriftReference) 
     The statistic is Fisher's (1925), the sum of -ln p over the features; its law is learnt from the same
     windows of the reference in every feature, so features that move together are counted as they are.
     """
-    total, rows, disjoint = 0.0, [], math.inf
-    for drift, feature in zip(drifts, reference.features, strict=True):
-        if drift.own and feature.null is not None:
-            total -= math.log(drift.p)
-            rows.append(feature.null.p_values)
-            disjoint = min(disjoint, feature.null.psi.disjoint)
-    if not rows:
+    counted = tuple(i for i, drift in enumerate(drifts) if drift.own)
+    law = reference.joint_law(counted)
+    if law is None:
         return None
-    null = -np.log(np.stack(rows)).sum(axis=0)
-    known = null[~np.isnan(null)]  # windows known in every one of these features
-    if known.size < 2:
-        return None
-    law = WindowLaw.of(known, disjoint * known.size / null.size)
+    total = -math.fsum(math.log(drifts[i].p) for i in counted)
     return Evidence("own_windows_joint", p_value=law.p(total))
-
-
-def _presence(drift: FeatureDrift) -> str:
-    clause = f"{drift.missing:.0%} of the window unknown"
-    return f"{clause}, {drift.infinite} infinite" if drift.infinite else clause

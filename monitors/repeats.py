@@ -28,6 +28,16 @@ def repeated(values: FloatArray, steps: int = STEPS) -> float:
     return int((before == after).sum()) / judged if judged else math.nan
 
 
+def repeated_shares(values: FloatArray, steps: int = STEPS) -> FloatArray:
+    """`repeated` of each feature, shape (features, sessions, tickers) -> (features,)."""
+    if values.shape[1] <= steps:
+        return np.full(values.shape[0], math.nan)
+    before, after = values[:, -steps - 1 : -1], values[:, -steps:]
+    judged = np.count_nonzero((before == before) & (after == after), axis=(1, 2))  # noqa: PLR0124 - not NaN
+    still = np.count_nonzero(before == after, axis=(1, 2))
+    return np.where(judged > 0, still / np.maximum(judged, 1), math.nan)
+
+
 def most_repeated(values: FloatArray, steps: int = STEPS) -> float:
     """The greatest `repeated` share anywhere in a history; 0 where it cannot be judged.
 

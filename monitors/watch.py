@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Self
 
@@ -86,7 +86,11 @@ class WatchState:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe; an unknown number becomes None; floats keep every digit."""
-        return {name: _jsonable(part) for name, part in asdict(self).items()}
+        return {
+            "performance": _stored(self.performance),
+            "calibration": _stored(self.calibration),
+            "execution": _stored(self.execution),
+        }
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
@@ -97,9 +101,9 @@ class WatchState:
             TypeError: When a family holds a name that is not known.
         """
         return cls(
-            PerformanceState(**_frozen(stored["performance"])),
-            CalibrationState(**_frozen(stored["calibration"])),
-            ExecutionState(**_frozen(stored["execution"])),
+            PerformanceState(**_kept(stored["performance"])),
+            CalibrationState(**_kept(stored["calibration"])),
+            ExecutionState(**_kept(stored["execution"])),
         )
 
 
@@ -142,19 +146,26 @@ def watch(
     return after, readings
 
 
-def _jsonable(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _jsonable(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_jsonable(part) for part in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+def _stored(part: object) -> dict[str, Any]:
+    """The fields of a family as JSON holds them; `asdict` walks every number and takes ten times as long."""
+    return {name: _listed(getattr(part, name)) for name in part.__slots__}  # type: ignore[attr-defined]
 
 
-def _frozen(stored: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _tuples(value) for name, value in stored.items()}
+def _listed(value: Any) -> Any:  # noqa: ANN401 - a number, numbers, or rows of numbers
+    if not isinstance(value, tuple):
+        return value
+    if value and isinstance(value[0], tuple):
+        return [_listed(row) for row in value]
+    return [None if math.isnan(number) else number for number in value]
 
 
-def _tuples(value: object) -> object:
-    if isinstance(value, list | tuple):
-        return tuple(math.nan if part is None else _tuples(part) for part in value)
-    return value
+def _kept(stored: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _tupled(value) for name, value in stored.items()}
+
+
+def _tupled(value: Any) -> Any:  # noqa: ANN401 - the same, as JSON gave it back
+    if not isinstance(value, list | tuple):
+        return value
+    if value and isinstance(value[0], list | tuple):
+        return tuple(map(_tupled, value))
+    return tuple([math.nan if number is None else number for number in value])

@@ -50,15 +50,14 @@ class Database:
         self._in_memory = self._is_sqlite and self._url.database in (None, "", ":memory:")
         self._durable = durable
         self._writer = self._engine(read_only=False)
-        self._reader = (
-            self._writer if self._in_memory or not self._is_sqlite else self._engine(read_only=True)
-        )
+        self._reader = self._writer if self._in_memory else self._reading_engine()
         self._lock = asyncio.Lock()
 
     @property
     def name(self) -> str:
-        """The URL without its password."""
-        return self._url.render_as_string(hide_password=True)
+        """The URL without its password and its query, which may hold one too."""
+        plain = self._url.set(drivername=self._url.get_backend_name(), query={})
+        return plain.render_as_string(hide_password=True)
 
     @property
     def url(self) -> URL:
@@ -97,19 +96,21 @@ class Database:
         """Open a reading transaction: a consistent snapshot, never blocked by the writer.
 
         Raises:
-            DatabaseError: The database cannot be reached.
+            DatabaseError: The database cannot be reached, or the SQLite file does not exist.
         """
         if self._in_memory:
             async with self.write() as connection:
                 yield connection
-        else:
-            async with self._begin(self._reader) as connection:
-                yield connection
+            return
+        if self.is_missing():
+            raise DatabaseError(f"cannot read {self.name}: there is no such store; check --database")
+        async with self._begin(self._reader) as connection:
+            yield connection
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._writer.dispose()
-        if self._reader is not self._writer:
+        if self._is_sqlite and not self._in_memory:
             await self._reader.dispose()
 
     @asynccontextmanager
@@ -125,6 +126,12 @@ class Database:
                 yield connection
         finally:
             await asyncio.shield(connection.close())
+
+    def _reading_engine(self) -> AsyncEngine:
+        if self._is_sqlite:
+            return self._engine(read_only=True)
+        # one snapshot for all statements of a reading transaction
+        return self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     def _engine(self, *, read_only: bool) -> AsyncEngine:
         if not self._is_sqlite:

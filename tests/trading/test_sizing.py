@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -45,17 +46,16 @@ def book(*positions: Position, cash: float = 1e6) -> Account:
     return Account(cash, positions, equity, equity)
 
 
-unknown_or = st.one_of
-volatilities = unknown_or(st.just(NAN), st.just(0.0), st.just(math.inf), st.floats(0.001, 3.0))
-closes = unknown_or(st.just(NAN), st.just(0.0), st.floats(0.01, 5_000.0))
-confidences = unknown_or(st.just(NAN), st.floats(0.5, 1.0))
+VOLATILITIES = st.one_of(st.just(NAN), st.just(0.0), st.just(math.inf), st.floats(0.001, 3.0))
+CLOSES = st.one_of(st.just(NAN), st.just(0.0), st.floats(0.01, 5_000.0))
+CONFIDENCES = st.one_of(st.just(NAN), st.floats(0.5, 1.0))
 
 
 @st.composite
 def views(draw: st.DrawFn) -> tuple[View, ...]:
     tickers = draw(st.lists(st.sampled_from(TICKERS), unique=True))
     return tuple(
-        View(ticker, draw(st.booleans()), draw(confidences), draw(volatilities), draw(closes))
+        View(ticker, draw(st.booleans()), draw(CONFIDENCES), draw(VOLATILITIES), draw(CLOSES))
         for ticker in tickers
     )
 
@@ -129,10 +129,10 @@ def test_the_gate_lets_through_exactly_what_it_permits(
 @settings(max_examples=200, deadline=None)
 @given(accounts(), views(), LIMITS_DRAWN, st.randoms(use_true_random=False))
 def test_the_order_in_which_views_come_does_not_matter(
-    account: Account, seen: tuple[View, ...], limits: Limits, random: object
+    account: Account, seen: tuple[View, ...], limits: Limits, random: Random
 ) -> None:
     shuffled = list(seen)
-    getattr(random, "shuffle")(shuffled)  # noqa: B009
+    random.shuffle(shuffled)
     assert plan(account, tuple(shuffled), OPEN, DAY, limits) == plan(account, seen, OPEN, DAY, limits)
 
 

@@ -1,0 +1,221 @@
+"""The stack: the prepared references of many features side by side, so that one pass judges them all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import fdtrc
+
+from monitors.arrays import BoolArray, FloatArray, IntArray
+from monitors.psi import HALF_COUNT
+from monitors.window_law import LEAST_P, WindowLaw
+
+if TYPE_CHECKING:
+    from monitors.drift import FeatureReference
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Laws:
+    """One `WindowLaw` a feature, as arrays; a feature without one has `known` False.
+
+    Attributes:
+        scores: Scores of the windows, padded with -inf, shape (features, windows).
+        sizes: How many of them are scores, shape (features,).
+        mean: Shape (features,), 1 where there is no law.
+        degrees: Shape (features,).
+        disjoint: Shape (features,).
+        known: Shape (features,).
+    """
+
+    scores: FloatArray
+    sizes: IntArray
+    mean: FloatArray
+    degrees: FloatArray
+    disjoint: FloatArray
+    known: BoolArray
+
+    @classmethod
+    def of(cls, laws: Sequence[WindowLaw | None]) -> Laws:
+        """The laws side by side."""
+        widest = max((law.ordered.size for law in laws if law is not None), default=0)
+        scores = np.full((len(laws), widest), -np.inf)
+        for row, law in zip(scores, laws, strict=True):
+            if law is not None:
+                row[: law.ordered.size] = law.ordered
+        return cls(
+            scores,
+            np.array([0 if law is None else law.ordered.size for law in laws], dtype=np.int64),
+            np.array([1.0 if law is None else law.mean for law in laws]),
+            np.array([0.0 if law is None else law.degrees for law in laws]),
+            np.array([1.0 if law is None else law.disjoint for law in laws]),
+            np.array([law is not None for law in laws], dtype=np.bool_),
+        )
+
+    def p(self, values: FloatArray) -> FloatArray:
+        """`WindowLaw.p` of each feature's value, shape (features,)."""
+        at_least = (self.scores >= values[:, None]).sum(axis=1)
+        rank = (1 + at_least) / (1 + self.sizes)
+        varies = self.degrees > 0
+        degrees = np.where(varies, self.degrees, 1.0)
+        mean = np.where(varies, self.mean, 1.0)
+        tail = np.maximum(LEAST_P, fdtrc(degrees, degrees * self.disjoint, values / mean))
+        return np.where(varies, np.where(at_least == 0, tail, np.maximum(rank, tail)), rank)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """What `FeatureReference` holds of each feature, padded to rectangles.
+
+    A padded knot is +inf, where the reference's share is 1 and so is that of every window.
+
+    Attributes:
+        knots: Strictly increasing knots of each feature, not padded.
+        shares: Share of the reference <= each knot, shape (features, knots).
+        coarse_knots: The coarse knots, padded with the last one, shape (features, coarse).
+        coarse_shares: Share of the reference <= each of them, shape (features, coarse).
+        interval: In which coarse interval each knot lies, shape (features, knots).
+        edges: PSI edges, padded with +inf, shape (features, bins - 1).
+        edge_at: Index of the edges among the coarse knots; one past the last where padded.
+        counts: Reference values in each bin, 0 where padded, shape (features, bins).
+        bins: True where a bin is not padding, shape (features, bins).
+        n: Reference values, shape (features,).
+        psi_laws: Null of the PSI.
+        ks_laws: Null of the squared coarse KS distance.
+    """
+
+    knots: tuple[FloatArray, ...]
+    shares: FloatArray
+    coarse_knots: FloatArray
+    coarse_shares: FloatArray
+    interval: IntArray
+    edges: FloatArray
+    edge_at: IntArray
+    counts: IntArray
+    bins: BoolArray
+    n: IntArray
+    psi_laws: Laws
+    ks_laws: Laws
+
+    @classmethod
+    def of(cls, features: Sequence[FeatureReference]) -> Stack:
+        """Put features side by side; one that cannot be compared is all padding."""
+        knots = tuple(feature.grid.knots for feature in features)
+        shares = _padded([feature.grid.below / max(feature.n, 1) for feature in features], 1.0)
+        lasts = np.array([max(feature.coarse.size - 1, 0) for feature in features])
+        width = 1 + int(lasts.max(initial=0))
+        coarse = np.zeros((len(features), width), dtype=np.int64)
+        coarse_knots = np.full((len(features), width), np.inf)
+        interval = np.zeros(shares.shape, dtype=np.int64)
+        edge_at = [feature.coarse.searchsorted(feature.edges) for feature in features]
+        for i, feature in enumerate(features):
+            if feature.coarse.size:
+                coarse[i] = feature.coarse[np.minimum(np.arange(width), lasts[i])]
+                coarse_knots[i] = feature.grid.knots[coarse[i]]
+                interval[i, : knots[i].size] = feature.coarse.searchsorted(np.arange(knots[i].size))
+                interval[i, knots[i].size :] = lasts[i]
+        counts = _padded([feature.counts for feature in features], 0).astype(np.int64)
+        filled = np.array([feature.counts.size for feature in features])
+        return cls(
+            knots,
+            shares,
+            coarse_knots,
+            np.take_along_axis(shares, coarse, axis=1),
+            interval,
+            _padded([f.grid.knots[f.edges] for f in features], np.inf, counts.shape[1] - 1),
+            _padded(edge_at, width, counts.shape[1] - 1).astype(np.int64),
+            counts,
+            np.arange(counts.shape[1]) < filled[:, None],
+            np.array([feature.n for feature in features], dtype=np.int64),
+            Laws.of([f.null.psi if f.null is not None else None for f in features]),
+            Laws.of([f.null.ks if f.null is not None else None for f in features]),
+        )
+
+    def coarse_below(self, ordered: FloatArray, n: IntArray) -> IntArray:
+        """How many of each feature's values are <= each coarse knot, shape (features, coarse).
+
+        Args:
+            ordered: Sorted along the last axis, NaN last, shape (features, values).
+            n: Values that are not NaN, shape (features,).
+        """
+        out = np.empty(self.coarse_knots.shape, dtype=np.int64)
+        for row, values, count, knots in zip(out, ordered, n.tolist(), self.coarse_knots, strict=True):
+            row[:] = values[:count].searchsorted(knots, "right")
+        return out
+
+    def psi(self, binned: IntArray) -> FloatArray:
+        """PSI of windows binned on these edges, shape (features, bins) -> (features,); see `monitors.psi`."""
+        smooth = HALF_COUNT * np.maximum(self.bins.sum(axis=1, keepdims=True), 1)
+        p = (self.counts + HALF_COUNT) / (self.n[:, None] + smooth)
+        q = (binned + HALF_COUNT) / (binned.sum(axis=1, keepdims=True) + smooth)
+        return np.asarray(((p - q) * np.log(p / q)).sum(axis=1, where=self.bins), dtype=np.float64)
+
+    def binned(self, below: IntArray, n: IntArray) -> IntArray:
+        """Counts per PSI bin from counts below the coarse knots, shape (features, bins)."""
+        reached = np.take_along_axis(np.concatenate([below, n[:, None]], axis=1), self.edge_at, axis=1)
+        return np.diff(reached, axis=1, prepend=0, append=n[:, None])
+
+    def coarse_distance(self, below: IntArray, n: IntArray) -> FloatArray:
+        """KS distance at the coarse knots, shape (features,)."""
+        share = below / np.maximum(n, 1)[:, None]
+        return np.asarray(np.abs(share - self.coarse_shares).max(axis=1, initial=0.0))
+
+    def distance(self, ordered: FloatArray, below: IntArray, n: IntArray) -> FloatArray:
+        """KS distance at all knots, found by looking only where the coarse ones leave room for more.
+
+        In a coarse interval from share F to F' of the reference and G to G' of the window, no distance
+        exceeds max(G' - F, F' - G); intervals where that is no more than what the coarse knots already
+        show are passed over.
+
+        Args:
+            ordered: Sorted along the last axis, NaN last, shape (features, values).
+            below: From `coarse_below`.
+            n: Values that are not NaN, shape (features,).
+
+        Returns:
+            Shape (features,); equal to looking at every knot.
+        """
+        window, held = below / np.maximum(n, 1)[:, None], self.coarse_shares
+        gaps = window - held
+        best = np.abs(gaps).max(axis=1, initial=0.0)
+        room = np.maximum(window, held)  # in the first interval both start from 0
+        rise = gaps[:, 1:] + np.diff(held, axis=1), np.diff(window, axis=1) - gaps[:, 1:]
+        np.maximum(*rise, out=room[:, 1:])
+        open_ = room > best[:, None]
+        rows = zip(ordered, n.tolist(), open_, self.interval, self.knots, self.shares, strict=True)
+        for i, (values, count, wide, interval, knots, shares) in enumerate(rows):
+            at = wide.take(interval[: knots.size]).nonzero()[0]
+            if at.size and count:
+                seen = values[:count].searchsorted(knots[at], "right") / count
+                best[i] = max(best[i], np.abs(seen - shares[at]).max())
+        return np.asarray(best)
+
+
+def prepared_psi(values: FloatArray, stack: Stack) -> FloatArray:
+    """PSI of every feature without sorting: as many comparisons a value as there are edges.
+
+    Args:
+        values: Shape (features, values); NaN is left out, infinities fall into the outer bins.
+        stack: The prepared references.
+
+    Returns:
+        Shape (features,); the PSI of a window without values compares smoothing alone and says nothing.
+    """
+    n = values.shape[1] - np.count_nonzero(np.isnan(values), axis=1)
+    held = np.empty(values.shape, dtype=np.bool_)
+    below = np.empty((stack.edges.shape[1], values.shape[0]), dtype=np.int64)
+    for row, edge in zip(below, stack.edges.T, strict=True):
+        np.less_equal(values, edge[:, None], out=held)
+        row[:] = np.count_nonzero(held, axis=1)
+    return stack.psi(np.diff(below.T, axis=1, prepend=0, append=n[:, None]))
+
+
+def _padded(rows: Sequence[FloatArray | IntArray], fill: float, width: int | None = None) -> FloatArray:
+    if width is None:
+        width = max((row.size for row in rows), default=0)
+    out = np.full((len(rows), max(width, 0)), fill, dtype=np.float64)
+    for place, row in zip(out, rows, strict=True):
+        place[: row.size] = row
+    return out

@@ -1,0 +1,354 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.alert import Alert, AlertState, AlertTransition, advance, evaluate, firing
+from alerts.rule import Rule, Verdict
+from monitors.reading import NoData, Reading, State
+
+DAY = date(2024, 1, 2)
+INACTIVE, PENDING, FIRING, RESOLVED = AlertState
+LEGAL = {
+    (INACTIVE, PENDING),
+    (INACTIVE, FIRING),  # where one session is enough
+    (PENDING, FIRING),
+    (PENDING, INACTIVE),
+    (FIRING, RESOLVED),
+    (RESOLVED, PENDING),
+    (RESOLVED, FIRING),
+}
+BAD, BETWEEN, GOOD, UNKNOWN = 0.9, 0.15, 0.0, math.nan
+
+
+def rule(name: str = "rule", **changes: object) -> Rule:
+    usual: dict[str, Any] = {
+        "name": name,
+        "metric": "psi",
+        "summary": "It drifts",
+        "threshold": 0.2,
+        "clear": 0.1,
+    }
+    return Rule(**(usual | changes))
+
+
+def reading(value: float, session: date, *, subject: str = "rsi_14", metric: str = "psi") -> Reading:
+    known = not math.isnan(value)
+    return Reading(
+        session,
+        "drift",
+        metric,
+        subject,
+        value,
+        100,
+        0.2,
+        State.OK if known else State.NO_DATA,
+        reason=None if known else NoData.MISSING,
+    )
+
+
+def day(number: int) -> date:
+    return DAY + timedelta(days=number)
+
+
+def follow(
+    values: list[float], *rules: Rule, alerts: dict[str, Alert] | None = None
+) -> tuple[list[Alert], list[AlertTransition]]:
+    """Feed one value a session; return the alert after each, and every transition."""
+    state, path, moves = alerts or {}, list[Alert](), list[AlertTransition]()
+    for number, value in enumerate(values):
+        state, moved = evaluate(rules, state, [reading(value, day(number))], day(number))
+        path.append(state.get("rule/rsi_14", Alert("rule", "rsi_14", INACTIVE, DAY, DAY, 0, 0, value)))
+        moves += moved
+    return path, moves
+
+
+def states(values: list[float], *rules: Rule) -> list[AlertState]:
+    return [alert.state for alert in follow(values, *rules)[0]]
+
+
+def test_a_condition_must_hold_for_its_sessions_in_a_row() -> None:
+    three = rule(for_sessions=3)
+    assert states([BAD] * 4, three) == [PENDING, PENDING, FIRING, FIRING]
+    assert states([BAD, BAD, GOOD, BAD, BAD, BAD], three) == [
+        PENDING,
+        PENDING,
+        INACTIVE,
+        PENDING,
+        PENDING,
+        FIRING,
+    ]
+
+
+@pytest.mark.parametrize("pause", [GOOD, BETWEEN])
+def test_anything_less_than_holding_starts_the_count_anew(pause: float) -> None:
+    assert states([BAD, pause, BAD], rule(for_sessions=2)) == [PENDING, INACTIVE, PENDING]
+
+
+def test_one_session_is_enough_where_a_rule_says_so() -> None:
+    path, moves = follow([BAD], rule())
+    assert path[0].state is FIRING
+    assert [(move.before, move.alert.state) for move in moves] == [(INACTIVE, FIRING)]
+
+
+def test_a_firing_alert_resolves_only_where_it_clears() -> None:
+    assert states([BAD, BETWEEN, BETWEEN, GOOD, GOOD], rule()) == [
+        FIRING,
+        FIRING,
+        FIRING,
+        RESOLVED,
+        RESOLVED,
+    ]
+
+
+def test_without_hysteresis_it_resolves_at_the_threshold() -> None:
+    assert states([BAD, BETWEEN], rule(clear=None)) == [FIRING, RESOLVED]
+
+
+@pytest.mark.parametrize("dwell", [0, 1, 2, 5])
+def test_a_firing_alert_stays_for_its_dwell_at_the_least(dwell: int) -> None:
+    got = states([BAD] + [GOOD] * 8, rule(dwell_sessions=dwell))
+    fired = max(dwell, 1)
+    assert got == [FIRING] * fired + [RESOLVED] * (9 - fired)
+
+
+def test_a_resolved_alert_comes_back_through_pending_with_a_new_beginning() -> None:
+    path, moves = follow([BAD, BAD, GOOD, BAD, BAD], rule(for_sessions=2))
+    assert [alert.state for alert in path] == [PENDING, FIRING, RESOLVED, PENDING, FIRING]
+    assert [alert.began for alert in path] == [day(0), day(0), day(0), day(3), day(3)]
+    assert [alert.since for alert in path] == [day(0), day(1), day(2), day(3), day(4)]
+    assert [move.before for move in moves] == [INACTIVE, PENDING, FIRING, RESOLVED, PENDING]
+
+
+def test_a_pending_alert_that_gives_up_after_a_resolution_is_inactive() -> None:
+    path, _ = follow([BAD, BAD, GOOD, BAD, GOOD], rule(for_sessions=2))
+    assert [alert.state for alert in path] == [PENDING, FIRING, RESOLVED, PENDING, INACTIVE]
+
+
+def test_a_reading_without_data_moves_nothing_and_keeps_the_last_known_value() -> None:
+    path, moves = follow([UNKNOWN, BAD, UNKNOWN, UNKNOWN, BAD, UNKNOWN, GOOD], rule(for_sessions=2))
+    assert [alert.state for alert in path] == [
+        INACTIVE,
+        PENDING,
+        PENDING,
+        PENDING,
+        FIRING,
+        FIRING,
+        RESOLVED,
+    ]
+    assert [alert.value for alert in path[1:]] == [BAD, BAD, BAD, BAD, BAD, GOOD]
+    assert len(moves) == 3
+
+
+def test_a_missing_reading_moves_nothing() -> None:
+    alerts, _ = evaluate([rule()], {}, [reading(BAD, DAY)], DAY)
+    after, moved = evaluate([rule()], alerts, [], day(1))
+    assert (after, moved) == (alerts, ())
+
+
+def test_what_was_never_bad_is_not_remembered() -> None:
+    assert evaluate([rule()], {}, [reading(GOOD, DAY), reading(UNKNOWN, DAY, subject="beta_63")], DAY) == (
+        {},
+        (),
+    )
+
+
+def test_each_subject_has_an_alert_of_its_own() -> None:
+    found = [reading(BAD, DAY, subject="a"), reading(GOOD, DAY, subject="b"), reading(BAD, DAY, subject="c")]
+    alerts, moved = evaluate([rule()], {}, found, DAY)
+    assert sorted(alerts) == ["rule/a", "rule/c"]
+    assert [move.reading.subject for move in moved] == ["a", "c"]
+    assert [alert.fingerprint for alert in firing(alerts)] == ["rule/a", "rule/c"]
+
+
+def test_only_what_a_rule_covers_counts() -> None:
+    found = [reading(BAD, DAY, subject="rsi_14"), reading(BAD, DAY, subject="beta_63", metric="ks")]
+    assert evaluate([rule(subject="beta_*")], {}, found, DAY) == ({}, ())
+
+
+def test_an_alert_whose_rule_is_gone_is_kept_untouched() -> None:
+    alerts, _ = evaluate([rule("old")], {}, [reading(BAD, DAY)], DAY)
+    after, moved = evaluate([rule("new", threshold=5.0)], alerts, [reading(GOOD, day(1))], day(1))
+    assert (after, moved) == (alerts, ())
+
+
+def test_a_changed_rule_goes_on_with_the_alert_it_finds() -> None:
+    path, _ = follow([BAD, BAD], rule(for_sessions=5))
+    alerts = {path[-1].fingerprint: path[-1]}
+    after, moved = evaluate([rule(for_sessions=3)], alerts, [reading(BAD, day(2))], day(2))
+    assert after["rule/rsi_14"].state is FIRING
+    assert after["rule/rsi_14"].began == day(0)
+    assert len(moved) == 1
+
+
+class TestConfirmation:
+    CONFIRMED = rule("a_sorts_first", confirmed_by=("witness", "other"), for_sessions=2)
+    WITNESS = rule("witness", metric="drawdown", threshold=0.05, clear=None)
+    OTHER = rule("other", metric="win_rate", threshold=0.5, clear=None)
+    RULES = (CONFIRMED, WITNESS, OTHER)
+
+    def run(self, *sessions: dict[str, float]) -> list[AlertState]:
+        alerts, seen = dict[str, Alert](), list[AlertState]()
+        for number, values in enumerate(sessions):
+            found = [
+                reading(value, day(number), metric=metric, subject="x") for metric, value in values.items()
+            ]
+            alerts, _ = evaluate(self.RULES, alerts, found, day(number))
+            main = alerts.get("a_sorts_first/x")
+            seen.append(main.state if main else INACTIVE)
+        return seen
+
+    def test_without_a_witness_it_stays_pending_however_long_it_holds(self) -> None:
+        assert self.run(*[{"psi": BAD, "drawdown": 0.0}] * 9) == [PENDING] * 9
+
+    def test_a_witness_counts_in_the_session_it_arrives(self) -> None:
+        quiet, loud = {"psi": BAD, "drawdown": 0.0}, {"psi": BAD, "drawdown": 0.2}
+        assert self.run(quiet, loud) == [PENDING, FIRING]
+        assert self.run(quiet, quiet, quiet, loud) == [PENDING, PENDING, PENDING, FIRING]
+
+    def test_one_witness_of_several_is_enough(self) -> None:
+        assert self.run({"psi": BAD}, {"psi": BAD, "win_rate": 0.9}) == [PENDING, FIRING]
+
+    def test_a_witness_that_has_resolved_does_not_count(self) -> None:
+        assert self.run({"psi": BAD, "drawdown": 0.2}, {"psi": BAD, "drawdown": 0.0}) == [PENDING, PENDING]
+
+    def test_a_witness_alone_does_not_fire_it(self) -> None:
+        assert self.run(*[{"psi": GOOD, "drawdown": 0.2}] * 3) == [INACTIVE] * 3
+
+    def test_once_firing_it_needs_its_witness_no_more(self) -> None:
+        loud, quiet = {"psi": BAD, "drawdown": 0.2}, {"psi": BAD, "drawdown": 0.0}
+        assert self.run(loud, loud, quiet, quiet) == [PENDING, FIRING, FIRING, FIRING]
+
+    def test_the_order_of_the_rules_does_not_matter(self) -> None:
+        found = [reading(BAD, DAY, subject="x"), reading(0.2, DAY, metric="drawdown", subject="x")]
+        assert evaluate(self.RULES, {}, found, DAY) == evaluate(self.RULES[::-1], {}, found, DAY)
+
+
+def test_equal_inputs_give_equal_results_and_leave_the_inputs_as_they_were() -> None:
+    alerts, _ = evaluate([rule(for_sessions=2)], {}, [reading(BAD, DAY)], DAY)
+    before = dict(alerts)
+    once = evaluate([rule(for_sessions=2)], alerts, [reading(BAD, day(1))], day(1))
+    assert evaluate([rule(for_sessions=2)], alerts, [reading(BAD, day(1))], day(1)) == once
+    assert alerts == before
+
+
+def test_a_fingerprint_does_not_change_as_the_alert_goes_through_its_life() -> None:
+    path, _ = follow([BAD, BAD, GOOD, BAD], rule(for_sessions=2))
+    assert {alert.fingerprint for alert in path} == {"rule/rsi_14"}
+
+
+RULES = st.builds(
+    rule,
+    for_sessions=st.integers(1, 5),
+    dwell_sessions=st.integers(0, 6),
+    clear=st.sampled_from([None, 0.1, 0.2]),
+)
+VALUES = st.sampled_from([BAD, BAD, 0.21, 0.2, BETWEEN, 0.1, GOOD, UNKNOWN])
+STORIES = st.lists(st.tuples(VALUES, VALUES, VALUES, st.booleans()), min_size=1, max_size=60)
+
+
+@settings(max_examples=150, deadline=None)
+@given(RULES, STORIES)
+def test_any_story_moves_legally_fires_for_cause_and_dwells(
+    watched: Rule, story: list[tuple[float, float, float, bool]]
+) -> None:
+    alerts = dict[str, Alert]()
+    verdicts: dict[str, list[Verdict]] = {subject: [] for subject in "abc"}
+    fired_at: dict[str, int] = {}
+    for number, (*values, confirmed) in enumerate(story):
+        found = [
+            reading(value, day(number), subject=subject) for subject, value in zip("abc", values, strict=True)
+        ]
+        witness = rule("witness", metric="drawdown")
+        found.append(reading(BAD if confirmed else GOOD, day(number), metric="drawdown", subject="account"))
+        rules = (replace(watched, confirmed_by=("witness",)), witness)
+        before = alerts
+        alerts, moved = evaluate(rules, before, found, day(number))
+
+        changed = {move.alert.fingerprint for move in moved}
+        assert len(changed) == len(moved)
+        for name, alert in alerts.items():
+            was = before[name].state if name in before else INACTIVE
+            assert (alert.state is not was) == (name in changed)
+            assert (alert.since == day(number)) == (name in changed)
+        for one in found[:3]:
+            verdicts[one.subject].append(watched.test(one))
+        for move in moved:
+            assert (move.before, move.alert.state) in LEGAL
+            assert move.reading.state is not State.NO_DATA
+            assert move.alert.value == move.reading.value
+            if move.alert.rule != "rule":
+                continue
+            subject = move.alert.subject
+            known = [verdict for verdict in verdicts[subject] if verdict is not Verdict.NO_DATA]
+            if move.alert.state is FIRING:
+                assert confirmed
+                assert known[-watched.for_sessions :] == [Verdict.HOLDS] * watched.for_sessions
+                fired_at[subject] = number
+            elif move.alert.state is RESOLVED:
+                assert known[-1] is Verdict.CLEAR
+                assert number - fired_at[subject] >= max(watched.dwell_sessions, 1)
+        for subject in "abc":
+            if verdicts[subject][-1] is Verdict.NO_DATA and (old := before.get(f"rule/{subject}")):
+                now = alerts[f"rule/{subject}"]
+                assert replace(now, fired_for=old.fired_for) == old
+        for alert in alerts.values():
+            assert (alert.held > 0) == (alert.state is PENDING)
+            assert (alert.fired_for > 0) == (alert.state is FIRING)
+            assert alert.began <= alert.since
+
+
+@settings(max_examples=100, deadline=None)
+@given(RULES, st.lists(VALUES, max_size=40))
+def test_a_held_condition_always_fires_in_the_end_and_a_cleared_one_always_resolves(
+    watched: Rule, start: list[float]
+) -> None:
+    path, _ = follow([*start, *[BAD] * watched.for_sessions], watched)
+    assert path[-1].state is FIRING
+    path, _ = follow([*start, *[BAD] * watched.for_sessions, *[GOOD] * (watched.dwell_sessions + 1)], watched)
+    assert path[-1].state is RESOLVED
+
+
+@settings(max_examples=60, deadline=None)
+@given(RULES, STORIES)
+def test_subjects_do_not_disturb_each_other(
+    watched: Rule, story: list[tuple[float, float, float, bool]]
+) -> None:
+    together = dict[str, Alert]()
+    alone: dict[str, dict[str, Alert]] = {subject: {} for subject in "abc"}
+    for number, (*values, _) in enumerate(story):
+        found = [
+            reading(value, day(number), subject=subject) for subject, value in zip("abc", values, strict=True)
+        ]
+        together, _ = evaluate([watched], together, found, day(number))
+        for one in found:
+            alone[one.subject], _ = evaluate([watched], alone[one.subject], [one], day(number))
+    assert together == alone["a"] | alone["b"] | alone["c"]
+
+
+def test_advancing_by_hand_counts_the_sessions_held_and_fired() -> None:
+    alert = Alert("rule", "rsi_14", INACTIVE, DAY, DAY, 0, 0, GOOD)
+    counts = []
+    for number, value in enumerate([BAD, BAD, BAD, UNKNOWN, BETWEEN, GOOD]):
+        alert = advance(
+            alert,
+            rule(for_sessions=2, dwell_sessions=2),
+            reading(value, day(number)),
+            day(number),
+            confirmed=True,
+        )
+        counts.append((alert.state, alert.held, alert.fired_for))
+    assert counts == [
+        (PENDING, 1, 0),
+        (FIRING, 0, 1),
+        (FIRING, 0, 2),
+        (FIRING, 0, 3),
+        (FIRING, 0, 4),
+        (RESOLVED, 0, 0),
+    ]

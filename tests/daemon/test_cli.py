@@ -1,0 +1,190 @@
+"""The command line as a person meets it: what it says when something is wrong; nothing changes then."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from daemon.storage.database import Database
+from tests.daemon.replays import START, dump, replay_short, short_settings, write_config, write_prices
+
+FOREWARN = Path(sys.executable).with_name("forewarn")
+
+
+def forewarn(
+    *words: str | Path, cwd: Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own command
+        [FOREWARN, *map(str, words)],
+        cwd=cwd,
+        env={"PATH": "", "HOME": str(cwd), **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def prices(folder: Path, rows: str) -> Path:
+    path = folder / "prices.csv"
+    path.write_text("date,ticker,open,high,low,close,volume\n" + rows)
+    return path
+
+
+GOOD = "2013-01-02,AAA,10,11,9,10,100\n2013-01-03,AAA,10,11,9,10,100\n"
+
+FAULTS = {
+    "a negative price": (GOOD + "2013-01-04,AAA,10,11,9,-1,100\n", ["row 3", "close", "-1"]),
+    "a missing price": (GOOD + "2013-01-04,AAA,10,,9,10,100\n", ["row 3", "high"]),
+    "an unparsable date": (GOOD + "soon,AAA,10,11,9,10,100\n", ["row 3", "date", "soon"]),
+    "a duplicate": (GOOD + "2013-01-03,AAA,10,11,9,10,100\n", ["row", "2013-01-03", "AAA"]),
+    "an empty file": ("", ["no rows"]),
+    "a weekend": (GOOD + "2013-01-05,AAA,10,11,9,10,100\n", ["2013-01-05", "XNYS", "market.calendar"]),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_bad_prices_are_named_and_nothing_is_created(fault: str, tmp_path: Path) -> None:
+    rows, words = FAULTS[fault]
+    path = prices(tmp_path, rows)
+    done = forewarn("replay", "--prices", path, "--database", "sqlite:///new.db", "--json", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("forewarn: ")
+    for word in [path.name, *words]:
+        assert word in done.stderr
+    assert not (tmp_path / "new.db").exists()
+
+
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "prices.parquet"
+    pq.write_table(pa.table({"date": ["2013-01-02"], "ticker": ["AAA"], "Close_": [1.0]}), path)
+    done = forewarn("replay", "--prices", path, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "open" in done.stderr
+    assert "column" in done.stderr
+
+
+def test_unsorted_rows_give_the_replay_of_sorted_ones(tmp_path: Path) -> None:
+    rows = [
+        f"2013-01-{day:02d},{ticker},{10 + day},{12 + day},{9 + day},{11 + day},1000\n"
+        for day in (2, 3, 4, 7, 8, 9, 10, 11)
+        for ticker in ("AAA", "BBB")
+    ]
+    found = []
+    for name, order in (("sorted", rows), ("unsorted", rows[::-1])):
+        folder = tmp_path / name
+        folder.mkdir()
+        done = forewarn("replay", "--prices", prices(folder, "".join(order)), "--json", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        found.append({key: value for key, value in json.loads(done.stdout).items() if key != "seconds"})
+    assert found[0] == found[1]
+    assert found[0]["sessions"] == 8
+    assert found[0]["forecasts"] == 0  # too short to train on
+
+
+def test_a_typo_in_the_configuration_names_the_nearest_key(tmp_path: Path) -> None:
+    config = tmp_path / "mine.toml"
+    config.write_text("[trading]\nmax_wieght = 0.3\n")
+    done = forewarn("demo", "--config", config, "--no-serve", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "mine.toml: unknown key 'trading.max_wieght'; did you mean 'max_weight'?" in done.stderr
+
+
+def test_a_channel_without_its_secret_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "mine.toml"
+    config.write_text("[channels.slack]\nenabled = true\n")
+    done = forewarn("run", "--config", config, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "FOREWARN_SLACK_WEBHOOK_URL" in done.stderr
+
+
+def test_an_unreachable_database_is_named_without_its_password(tmp_path: Path) -> None:
+    url = "postgresql://me:hunter2@127.0.0.1:1/forewarn"
+    done = forewarn("replay", "--prices", prices(tmp_path, GOOD), "--database", url, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "127.0.0.1:1" in done.stderr
+    assert "hunter2" not in done.stderr + done.stdout
+
+
+def test_a_port_in_use_is_named_with_the_fix(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = forewarn(
+            "replay", "--prices", prices(tmp_path, GOOD), "--serve", "--port", str(port), cwd=tmp_path
+        )
+    assert done.returncode == 3
+    assert str(port) in done.stderr
+    assert "--port" in done.stderr
+
+
+def test_a_wrong_date_is_a_usage_error(tmp_path: Path) -> None:
+    done = forewarn("replay", "--prices", "x.csv", "--start", "yesterday", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "2013-01-02" in done.stderr
+
+
+async def test_a_person_pauses_and_resumes_a_store_that_no_daemon_works_on(tmp_path: Path) -> None:
+    from market.exchange import load_exchange  # noqa: PLC0415 - a second of import for this test alone
+
+    store = Database(f"sqlite:///{tmp_path}/a.db")
+    await replay_short(store, short_settings(tmp_path), load_exchange("XNYS"))
+    url = ("--database", f"sqlite:///{tmp_path}/a.db")
+    before = json.loads(forewarn("trading", "status", *url, "--json", cwd=tmp_path).stdout)
+
+    halted = forewarn("trading", "halt", *url, "--reason", "fat finger", "--by", "ann", cwd=tmp_path)
+    assert halted.returncode == 0, halted.stderr
+    gate = json.loads(forewarn("trading", "status", *url, "--json", cwd=tmp_path).stdout)
+    assert (gate["state"], gate["latched"], gate["actor"]) == ("HALTED", True, "ann")
+    assert gate["epoch"] == before["epoch"] + 1
+
+    stale = forewarn(
+        "trading", "resume", *url, "--reason", "ok", "--epoch", str(before["epoch"]), cwd=tmp_path
+    )
+    assert stale.returncode == 1
+    assert "stale" in stale.stderr
+
+    resumed = forewarn("trading", "resume", *url, "--reason", "checked", "--by", "bob", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    gate = json.loads(forewarn("trading", "status", *url, "--json", cwd=tmp_path).stdout)
+    assert (gate["state"], gate["latched"], gate["reason"]) == ("UNKNOWN", False, "checked")
+
+    tables = await dump(store)
+    assert [row[2:4] for row in tables["audit"][-2:]] == [("ann", "gate.HALTED"), ("bob", "gate.UNKNOWN")]
+    assert not [row for row in tables["orders"] if "open" in row]
+    await store.aclose()
+
+
+def test_a_store_that_does_not_exist_is_not_created(tmp_path: Path) -> None:
+    done = forewarn("trading", "status", "--database", "sqlite:///none.db", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "none.db" in done.stderr
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_second_process_on_the_same_store_is_refused(tmp_path: Path) -> None:
+    import fcntl  # noqa: PLC0415
+
+    write_config(tmp_path)
+    write_prices(tmp_path)
+    with (tmp_path / "a.db.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = forewarn(
+            "replay",
+            "--prices",
+            "prices.parquet",
+            "--start",
+            START.isoformat(),
+            "--database",
+            "sqlite:///a.db",
+            cwd=tmp_path,
+        )
+    assert done.returncode == 1
+    assert "another forewarn works on" in done.stderr
