@@ -44,7 +44,7 @@ class MarketSettings(Section):
     provider: Literal["yahoo", "file"] = "yahoo"
     prices_file: str = ""
     tickers: tuple[str, ...] = ("AAPL", "AMZN", "GOOG", "IBM", "MSFT", "NVDA", "^GSPC")
-    history_sessions: int = Field(800, ge=300)
+    history_sessions: int = Field(1060, ge=300)
 
     @model_validator(mode="after")
     def _file_needs_path(self) -> MarketSettings:
@@ -65,9 +65,9 @@ class ForecastSettings(Section):
     """How the model is fitted."""
 
     horizon_sessions: int = Field(5, ge=1, le=63)
-    train_sessions: int = Field(504, ge=60)
+    train_sessions: int = Field(756, ge=60)
     min_train_sessions: int = Field(252, ge=40)
-    refit_sessions: int = Field(21, ge=1)
+    refit_sessions: int = Field(63, ge=1)
     penalty: float = Field(0.05, gt=0)
 
     @model_validator(mode="after")

@@ -44,7 +44,7 @@ from trading.sizing import View
 WARM_UP = ("ingest", "features")
 STEPS = (*WARM_UP, "forecast", "settle", "monitor", "judge", "order")
 SPARE_SESSIONS = 30
-"""Sessions kept beyond what the longest lookback before the oldest training row needs."""
+"""Sessions kept and read beyond the longest lookback, for those in which nothing was known."""
 
 VOLATILITY = FEATURE_NAMES.index("volatility_21")
 
@@ -102,8 +102,9 @@ class Pipeline:
         return SessionBars(session, self.memory.bars[self.memory.sessions.index(session)])
 
     def last_bars(self) -> SessionBars | None:
-        """Return the newest kept session; None where nothing is kept."""
-        return self.bars_of(self.memory.sessions[-1]) if self.memory.sessions else None
+        """Return the newest kept session of which most is known; None where there is none."""
+        kept = map(SessionBars, reversed(self.memory.sessions), reversed(self.memory.bars))
+        return next((day for day in kept if day.missing < 0.5), None)
 
     async def run(self, due: Due, day: SessionBars, *, warm_up: bool = False) -> None:
         """Run the steps of one session that the ledger does not hold yet.
@@ -143,7 +144,7 @@ class Pipeline:
         self.memory.append(day)
 
     async def _features(self, due: Due) -> None:
-        panel = self.memory.panel(LONGEST_LOOKBACK)
+        panel = self.memory.panel(LONGEST_LOOKBACK + SPARE_SESSIONS)
         universe, benchmark = self.memory.universe, self._settings.market.benchmark
         matrix, ranks = await self._compute.run(compute_features, panel, universe, benchmark)
 

@@ -63,11 +63,17 @@ class Window:
 def make_window(panel: Panel, universe: tuple[str, ...], benchmark: str) -> Window:
     """Turn a panel, truncated at the session to forecast, into a window over the universe.
 
+    Earlier sessions in which the whole universe is unknown (the provider was down) are left out: the window
+    is of known sessions. The newest session always stays, so an unknown one has unknown features.
+
     Args:
         panel: Bars up to and including that session.
         universe: The tickers to forecast, in the order of the result's rows.
         benchmark: The market-wide series, used where the panel holds it.
     """
+    known = np.atleast_1d(~np.isnan(panel.columns(universe).close).all(axis=1))
+    known[-1:] = True
+    panel = panel.select(known)
     stocks = panel.columns(universe)
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = stocks.adj_close / stocks.close
@@ -77,10 +83,10 @@ def make_window(panel: Panel, universe: tuple[str, ...], benchmark: str) -> Wind
         else:
             level = close
         steps = np.diff(np.log(level), axis=1)
-        known = np.isfinite(steps)
-        total = np.where(known, steps, 0.0).sum(axis=0)
+        finite = np.isfinite(steps)
+        total = np.where(finite, steps, 0.0).sum(axis=0)
         market = np.full(close.shape[1], np.nan)
-        market[1:] = np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
+        market[1:] = np.where(finite.any(axis=0), total / np.maximum(finite.sum(axis=0), 1), np.nan)
         return Window(
             open=np.ascontiguousarray((stocks.open * factor).T),
             high=np.ascontiguousarray((stocks.high * factor).T),

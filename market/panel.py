@@ -54,6 +54,13 @@ class Panel:
             *(getattr(self, field)[start:stop] for field in FIELDS),
         )
 
+    def select(self, keep: NDArray[np.bool_]) -> Panel:
+        """Return the sessions where `keep`, shape (sessions,), is true; itself where all are."""
+        if keep.all():
+            return self
+        sessions = tuple(day for day, kept in zip(self.sessions, keep, strict=True) if kept)
+        return Panel(sessions, self.tickers, *(getattr(self, field)[keep] for field in FIELDS))
+
     def columns(self, tickers: tuple[str, ...]) -> Panel:
         """Return the named tickers only, in the given order.
 

@@ -8,17 +8,16 @@ from functools import cached_property
 import numpy as np
 
 from monitors.arrays import FloatArray, IntArray
-from monitors.ks import RankGrid
+from monitors.ks import KNOTS, RankGrid
 from monitors.own_windows import OwnWindows, own_windows
 from monitors.psi import psi_edges
 from monitors.reading import NoData
 from monitors.repeats import most_repeated
-from monitors.stack import Stack
+from monitors.stack import LEAST_WITH_NULL, Stack
 from monitors.window_law import WindowLaw
 
 COARSE = 200  # knots of the own-window null; the displayed KS distance uses the full grid
 LEAST_VALUES = 100  # ten per bin: with fewer, the chi-square rule does not hold
-LEAST_WITH_NULL = 20  # fewest values in a window that is held against the reference's own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,13 +94,22 @@ class DriftReference:
         return tuple(feature.name for feature in self.features)
 
 
-def prepare_reference(history: FloatArray, names: tuple[str, ...], *, window: int) -> DriftReference:
+def prepare_reference(
+    history: FloatArray,
+    names: tuple[str, ...],
+    *,
+    window: int,
+    knots: int = KNOTS,
+    compact: bool = False,
+) -> DriftReference:
     """Sort the reference once; keep ranks, PSI bins and the scores of its own windows.
 
     Args:
         history: Shape (sessions, tickers, features); NaN and infinities are unknown values.
         names: The features, in order.
         window: Sessions in the windows that will be compared.
+        knots: Knots of the grid of ranks; the KS distance is in error by about one over this.
+        compact: Knots at single precision, so that `archive.to_bytes` takes half the space.
 
     Returns:
         A compact, picklable reference (about 40 kB a feature).
@@ -115,12 +123,15 @@ def prepare_reference(history: FloatArray, names: tuple[str, ...], *, window: in
         raise ValueError(f"window of {window} sessions: at least 1 is needed")
     by_feature = np.ascontiguousarray(np.moveaxis(history, 2, 0), dtype=np.float64)
     features = tuple(
-        _prepare_feature(name, values, window) for name, values in zip(names, by_feature, strict=True)
+        _prepare_feature(name, values, window, knots, compact)
+        for name, values in zip(names, by_feature, strict=True)
     )
     return DriftReference(window, history.shape[0], features)
 
 
-def _prepare_feature(name: str, values: FloatArray, window: int) -> FeatureReference:
+def _prepare_feature(
+    name: str, values: FloatArray, window: int, knots: int, compact: bool
+) -> FeatureReference:
     ordered = np.sort(values[np.isfinite(values)])
     missing = 1.0 - ordered.size / values.size if values.size else 1.0
     reason = _unusable(ordered)
@@ -130,8 +141,8 @@ def _prepare_feature(name: str, values: FloatArray, window: int) -> FeatureRefer
         empty = RankGrid(ordered[:0], nothing, n, 0.0)
         return FeatureReference(name, n, missing, reason, empty, nothing, nothing, nothing, None, 0.0)
     edges = psi_edges(ordered)
-    coarse = RankGrid.of(ordered, COARSE, also=edges)
-    grid = RankGrid.of(ordered, also=coarse.knots)
+    coarse = RankGrid.of(ordered, COARSE, also=edges, compact=compact)
+    grid = RankGrid.of(ordered, knots, also=coarse.knots, compact=compact)
     return FeatureReference(
         name=name,
         n=int(ordered.size),

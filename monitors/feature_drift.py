@@ -110,7 +110,12 @@ def compare(
             for feature in reference.features
         )
     present = Presence.of(by_feature)
-    reasons = [_reason(feature, present, i, limits) for i, feature in enumerate(reference.features)]
+    stack = reference.stack
+    suspect = present.suspect | stack.unusable | (present.missing > limits.missing_limit)
+    suspect |= (present.n < LEAST_VALUES) & ~stack.has_null(present.n)
+    reasons: list[NoData | None] = [None] * len(reference.features)
+    for i in suspect.nonzero()[0].tolist():
+        reasons[i] = _reason(reference.features[i], present, i, limits)
     return _measured(present, reference, reasons)
 
 
@@ -146,6 +151,13 @@ class Presence:
             infinite = np.count_nonzero(np.isinf(flat), axis=1)
         return cls(ordered, n, 1.0 - n / flat.shape[1], infinite, least == most, repeated_shares(values))
 
+    @property
+    def suspect(self) -> BoolArray:
+        """Features that may be unfit to be compared, whatever the reference."""
+        return np.asarray(
+            (self.n == 0) | (self.infinite == self.n) | self.constant | (self.repeated >= STUCK)
+        )
+
 
 def _reason(feature: FeatureReference, present: Presence, i: int, limits: WatchSettings) -> NoData | None:
     """What makes a window unfit to be compared: unknown, too few, infinite, one value, or standing still."""
@@ -173,6 +185,7 @@ def _measured(
     distance = stack.distance(present.ordered, below, n)
     p_psi = stack.psi_laws.p(stability)
     p_ks = stack.ks_laws.p(stack.coarse_distance(below, n) ** 2)
+    has_null = stack.has_null(n).tolist()
     drifts = []
     for i, (feature, reason) in enumerate(zip(reference.features, reasons, strict=True)):
         count, missing, infinite = int(n[i]), float(present.missing[i]), int(present.infinite[i])
@@ -180,7 +193,7 @@ def _measured(
             drifts.append(FeatureDrift(feature.name, count, missing, infinite, reason))
             continue
         value, gap = float(stability[i]), float(distance[i])
-        own = feature.null_for(count) is not None
+        own = has_null[i]
         by_psi, by_ks = (
             (float(p_psi[i]), float(p_ks[i]))
             if own

@@ -12,7 +12,7 @@ from monitors.psi import psi
 from monitors.window_law import WindowLaw, left_out
 
 LEAST_DISJOINT = 10  # a reference of fewer windows' length says too little about its own variation
-MOST_WINDOWS = 2500  # of very long references every few windows only
+MOST_WINDOWS = 800  # of very long references every few windows only
 CHUNKS_PER_WINDOW = 20  # windows start at most this finely, so that long windows stay affordable
 
 
@@ -79,7 +79,7 @@ def own_windows(
         placed = np.full(kept.size, np.nan)
         placed[kept] = scores
         told.append(left_out(placed, length=window, stride=stride))
-    p_values = np.minimum(1.0, 2 * np.minimum(*told))
+    p_values = _single(np.minimum(1.0, 2 * np.minimum(*told)))
     laws = WindowLaw.of(scores_psi, disjoint), WindowLaw.of(scores_ks, disjoint)
     return OwnWindows(*laws, p_values, int(np.median(sizes)))
 
@@ -102,7 +102,12 @@ def window_scores(
     at = grid.knots.searchsorted(edges)
     stability = psi(counts_between(rest[:, at], rest_size), counts_between(below[:, at], sizes))
     distance = np.abs(below / sizes[:, None] - rest / rest_size[:, None]).max(axis=1)
-    return stability, distance**2
+    return _single(stability), _single(distance**2)
+
+
+def _single(scores: FloatArray) -> FloatArray:
+    """Scores at single precision, which is how they are stored."""
+    return scores.astype(np.float32).astype(np.float64)
 
 
 def window_counts(

@@ -16,6 +16,8 @@ from monitors.window_law import LEAST_P, WindowLaw
 if TYPE_CHECKING:
     from monitors.drift import FeatureReference
 
+LEAST_WITH_NULL = 20  # fewest values in a window that is held against the reference's own
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Laws:
@@ -82,6 +84,8 @@ class Stack:
         counts: Reference values in each bin, 0 where padded, shape (features, bins).
         bins: True where a bin is not padding, shape (features, bins).
         n: Reference values, shape (features,).
+        unusable: True where the reference itself cannot be compared with, shape (features,).
+        null_n: Values in a window of the null, shape (features,); meaningless where there is none.
         psi_laws: Null of the PSI.
         ks_laws: Null of the squared coarse KS distance.
     """
@@ -96,6 +100,8 @@ class Stack:
     counts: IntArray
     bins: BoolArray
     n: IntArray
+    unusable: BoolArray
+    null_n: IntArray
     psi_laws: Laws
     ks_laws: Laws
 
@@ -129,9 +135,15 @@ class Stack:
             counts,
             np.arange(counts.shape[1]) < filled[:, None],
             np.array([feature.n for feature in features], dtype=np.int64),
+            np.array([feature.reason is not None for feature in features], dtype=np.bool_),
+            np.array([0 if f.null is None else f.null.n for f in features], dtype=np.int64),
             Laws.of([f.null.psi if f.null is not None else None for f in features]),
             Laws.of([f.null.ks if f.null is not None else None for f in features]),
         )
+
+    def has_null(self, n: IntArray) -> BoolArray:
+        """Where a window of n values can be held against the reference's own, shape (features,)."""
+        return np.asarray(self.psi_laws.known & (n >= LEAST_WITH_NULL) & (2 * n >= self.null_n))
 
     def coarse_below(self, ordered: FloatArray, n: IntArray) -> IntArray:
         """How many of each feature's values are <= each coarse knot, shape (features, coarse).

@@ -253,6 +253,14 @@ def test_a_rule_may_halt_what_a_person_has_reduced() -> None:
     assert (halted.state, halted.latched, halted.rule) == (HALTED, True, "rule_0")
 
 
+def test_a_stricter_demand_that_would_clear_by_itself_keeps_the_latch() -> None:
+    reduced = told(gate_in(ACTIVE), REDUCE_ONLY)
+    halt = Demand(HALTED, False, "some_rule", "for now")
+    halted = judge(reduced, (halt,), fresh=True, at=START, actor="forewarn")
+    assert (halted.state, halted.latched) == (HALTED, True)
+    assert judged(halted) is halted
+
+
 def test_a_pause_never_weakens_a_halt() -> None:
     with pytest.raises(GateError, match=r"already HALTED \(epoch 7\)"):
         told(gate_in(HALTED, latched=True), REDUCE_ONLY)
