@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from graphlib import CycleError, TopologicalSorter
 
 from alerts.rule import Rule, Verdict, fingerprint
 from monitors.reading import Reading
@@ -69,7 +70,8 @@ def evaluate(
     """Advance every alert by one session.
 
     Rules that others confirm are advanced first, so that a confirmation counts in the session it arrives. A
-    reading without data moves nothing: a firing alert keeps firing and a pending one keeps its count.
+    reading without data moves nothing: a firing alert keeps firing and a pending one keeps its count, but
+    what had no data this session confirms nothing.
 
     Args:
         rules: The rules in force, unique names.
@@ -81,12 +83,14 @@ def evaluate(
         Every alert by fingerprint, and the transitions of this session.
     """
     after = dict(alerts)
+    judged: set[str] = set()
     moved: list[AlertTransition] = []
     by_metric: dict[str, list[Reading]] = {}
     for reading in readings:
         by_metric.setdefault(reading.metric, []).append(reading)
-    for rule in sorted(rules, key=lambda rule: (bool(rule.confirmed_by), rule.name)):
-        confirmed = not rule.confirmed_by or _any_firing(rule.confirmed_by, after)
+    for rule in in_order(rules):
+        witnesses = [after[name] for name in judged if after[name].rule in rule.confirmed_by]
+        confirmed = not rule.confirmed_by or any(one.state is AlertState.FIRING for one in witnesses)
         for reading in by_metric.get(rule.metric, ()):
             if not rule.covers(reading):
                 continue
@@ -95,6 +99,8 @@ def evaluate(
             new = advance(old, rule, reading, session, confirmed=confirmed)
             if new.state is not AlertState.INACTIVE or name in after:
                 after[name] = new
+                if rule.test(reading) is not Verdict.NO_DATA:
+                    judged.add(name)
             if new.state is not old.state:
                 moved.append(AlertTransition(new, old.state, reading))
     return after, tuple(moved)
@@ -120,13 +126,24 @@ def advance(alert: Alert, rule: Rule, reading: Reading, session: date, *, confir
     return replace(_enter(alert, AlertState.FIRING, session), fired_for=1) if ripe else alert
 
 
+def in_order(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Return the rules with every one after those that confirm it, otherwise by name.
+
+    Raises:
+        ValueError: Rules confirm each other in a circle.
+    """
+    by_name = {rule.name: rule for rule in rules}
+    graph = {name: sorted(set(by_name[name].confirmed_by) & by_name.keys()) for name in sorted(by_name)}
+    try:
+        return tuple(by_name[name] for name in TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        circle = " <- ".join(error.args[1])
+        raise ValueError(f"rules confirm each other in a circle: {circle}; take one out") from None
+
+
 def firing(alerts: Mapping[str, Alert]) -> tuple[Alert, ...]:
     """Return the alerts that fire, in the order of their fingerprints."""
     return tuple(alert for _, alert in sorted(alerts.items()) if alert.state is AlertState.FIRING)
-
-
-def _any_firing(rules: tuple[str, ...], alerts: Mapping[str, Alert]) -> bool:
-    return any(alert.rule in rules and alert.state is AlertState.FIRING for alert in alerts.values())
 
 
 def _inactive(rule: Rule, reading: Reading, session: date) -> Alert:

@@ -62,7 +62,8 @@ def _event(move: AlertTransition) -> Event | None:
 
 
 def _message(rule: Rule, event: Event, moved: list[AlertTransition], session: date, trading: str) -> Message:
-    worst = sorted(moved, key=lambda m: (-abs(m.reading.value), m.alert.subject))
+    sign = -1.0 if rule.side is Side.ABOVE else 1.0
+    worst = sorted(moved, key=lambda m: (sign * m.reading.value, m.alert.subject))
     return Message(
         key=f"{rule.name}/{session.isoformat()}/{event.value}",
         group=rule.name,

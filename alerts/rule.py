@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -88,8 +89,13 @@ class Rule:
                 raise ValueError(
                     f"rule {self.name!r} has no condition; give a threshold, evidence or own_limit = true"
                 )
-        elif self.own_limit and self.threshold is not None:
+        elif self.max_p_value is not None and self.min_e_value is not None:
+            raise ValueError(f"rule {self.name!r} asks for a p-value and an e-value; a reading has only one")
+        if self.own_limit and self.threshold is not None:
             raise ValueError(f"rule {self.name!r} has a threshold and own_limit; give one of them")
+        for limit in (self.threshold, self.clear):
+            if limit is not None and not math.isfinite(limit):
+                raise ValueError(f"rule {self.name!r}: {limit} is no limit; give a finite number")
         if self.for_sessions < 1:
             raise ValueError(f"rule {self.name!r}: for_sessions is {self.for_sessions}, the least is 1")
         if self.clear is not None and self.threshold is None and not self.own_limit:

@@ -12,12 +12,19 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from alerts.alert import in_order
 from alerts.message import Severity
 from alerts.rule import Action, Rule, Side
 from daemon.default_rules import DEFAULT_RULES
 
 PREFIX = "FOREWARN_"
 SECRETS = {"slack_webhook_url": "channels.slack", "smtp_password": "channels.email"}
+HIDDEN = {
+    *((name,) for name in ("database", "channels", *SECRETS)),
+    *(("channels", name) for name in ("slack", "email")),
+    ("database", "url"),
+}
+"""Settings whose value no error repeats: it may be or hold a secret."""
 
 
 class ConfigError(Exception):
@@ -27,13 +34,13 @@ class ConfigError(Exception):
 class Section(BaseModel):
     """A table of the configuration: unknown keys are errors, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DatabaseSettings(Section):
     """Where everything is kept."""
 
-    url: str = "sqlite:///forewarn.db"
+    url: str = Field("sqlite:///forewarn.db", repr=False)  # it may hold a password
 
 
 class MarketSettings(Section):
@@ -87,7 +94,7 @@ class TradingSettings(Section):
     min_confidence: float = Field(0.51, ge=0.5, le=1)
     target_volatility: float = Field(0.07, gt=0, le=1)
     max_weight: float = Field(0.20, gt=0, le=1)
-    max_gross: float = Field(0.95, gt=0, le=1)
+    max_gross: float = Field(0.95, gt=0, le=0.99)
     max_hold_sessions: int = Field(20, ge=1)
     slippage_bp: float = Field(2.0, ge=0)
     commission_bp: float = Field(1.0, ge=0)
@@ -252,6 +259,9 @@ def load_settings(path: Path | None = None) -> Settings:
     """
     written = _read_toml(path) if path else {}
     where = str(path) if path else "the environment"
+    overrides = _check_environment()
+    if path and overrides:
+        where = f"{path} or the environment ({', '.join(overrides)})"
     for secret, section in SECRETS.items():
         if secret in written:
             raise ConfigError(
@@ -277,6 +287,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{path}: there is no such file; name one with --config, or run without it"
         ) from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
 
@@ -300,11 +312,27 @@ def _secret_files() -> dict[str, str]:
                 found[secret] = Path(name).read_text(encoding="utf-8").strip()
             except OSError as error:
                 raise ConfigError(f"{variable}: cannot read {name}: {error.strerror}") from None
+            except UnicodeDecodeError:
+                raise ConfigError(f"{variable}: {name} is not UTF-8 text; write the secret alone") from None
+    return found
+
+
+def _check_environment() -> list[str]:
+    """Return the variables that override settings; a misspelt one is an error, not silence."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    found = [name for name in sorted(os.environ) if name.startswith(PREFIX)]
+    for name in found:
+        if name.removesuffix("_FILE").split("__")[0] not in known:
+            raise ConfigError(f"the environment: unknown variable {name}{_nearest(name, known)}")
     return found
 
 
 def _check_confirmations(rules: tuple[Rule, ...], where: str) -> None:
     names = {rule.name for rule in rules}
+    try:
+        in_order(rules)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from None
     for rule in rules:
         for other in rule.confirmed_by:
             if other not in names:
@@ -335,10 +363,11 @@ def _explain(error: ValidationError, where: str) -> str:
             near = _nearest(str(problem["loc"][-1]), _known_keys(problem["loc"][:-1]))
             lines.append(f"{where}: unknown key {key!r}{near}")
         elif problem["type"] == "missing":
-            lines.append(f"{where}: {key} is missing")
+            near = _nearest(str(problem["loc"][1]), set(DEFAULT_RULES)) if key.startswith("rules.") else ""
+            lines.append(f"{where}: {key} is missing{near}")
         else:
-            secret = any(part in SECRETS for part in problem["loc"])
-            value = "" if secret or isinstance(problem["input"], dict) else f" = {problem['input']!r}"
+            secret = problem["loc"] in HIDDEN or isinstance(problem["input"], dict)
+            value = "" if secret else f" = {problem['input']!r}"
             text = problem["msg"].removeprefix("Value error, ")
             lines.append(f"{where}: {key}{value}: {text[0].lower()}{text[1:]}")
     return "\n".join(lines)

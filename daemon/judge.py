@@ -162,6 +162,8 @@ def gate_detail(before: Gate, after: Gate) -> dict[str, Any]:
 def _trading(before: Gate, after: Gate, cancelled: int) -> str:
     if after is before:
         return f"Trading stays {after.state} (epoch {after.epoch})."
+    if after.state is before.state:
+        return f"Trading stays {after.state}, now until a person resumes it (epoch {after.epoch})."
     orders = f" {cancelled} open orders were cancelled." if cancelled else ""
     return f"Trading went from {before.state} to {after.state} (epoch {after.epoch}).{orders}"
 

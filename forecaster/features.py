@@ -18,6 +18,9 @@ from market.panel import FloatArray
 
 SESSIONS_PER_YEAR: Final = 252
 
+ROUNDING: Final = 1e-10
+"""A spread below this share of the level is rounding, not movement."""
+
 
 @dataclass(frozen=True, slots=True)
 class Feature:
@@ -107,7 +110,8 @@ def _atr(w: Window) -> FloatArray:
 
 
 def _bollinger(w: Window) -> FloatArray:
-    return np.asarray((w.close[:, -1] - w.close.mean(axis=-1)) / w.close.std(axis=-1, ddof=0))
+    mean, sd = w.close.mean(axis=-1), w.close.std(axis=-1, ddof=0)
+    return np.where(sd > ROUNDING * mean, (w.close[:, -1] - mean) / sd, np.nan)
 
 
 def _drawdown(w: Window) -> FloatArray:
@@ -136,7 +140,9 @@ def _beta(w: Window) -> FloatArray:
 def _skew(w: Window) -> FloatArray:
     steps = _log_returns(w.close)
     centred = steps - steps.mean(axis=-1, keepdims=True)
-    return np.asarray((centred**3).mean(axis=-1) / (centred**2).mean(axis=-1) ** 1.5)
+    sd = np.sqrt((centred**2).mean(axis=-1))
+    real = sd > ROUNDING * np.abs(steps).max(axis=-1)
+    return np.where(real, (centred**3).mean(axis=-1) / sd**3, np.nan)
 
 
 FEATURES: Final[tuple[Feature, ...]] = (

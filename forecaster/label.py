@@ -35,9 +35,11 @@ def label(panel: Panel, universe: tuple[str, ...], row: int, horizon: int) -> La
         horizon: Sessions held.
 
     Raises:
-        IndexError: The outcome is not known yet within the panel.
+        IndexError: The row is no session, or its outcome is not known yet within the panel.
     """
     enter, leave = row + 1, row + 1 + horizon
+    if row < 0:
+        raise IndexError(f"row {row} is no session of the panel; count from 0")
     if leave >= len(panel.sessions):
         raise IndexError(f"outcome of session {panel.sessions[row]} needs {leave - row} later sessions")
     stocks = panel.rows(enter, leave + 1).columns(universe)

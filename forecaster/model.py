@@ -134,7 +134,9 @@ def fit(
     x = np.nan_to_num(ranks[rows], nan=0.0)
     y = beat[rows]
     if min(y.sum(), len(y) - y.sum()) < 2:
-        raise ValueError(f"model {version}: {len(y)} known outcomes of one kind only, need two of each")
+        raise ValueError(
+            f"model {version}: {int(y.sum())} of {len(y)} outcomes beat the median, need two of each kind"
+        )
     with threadpool_limits(limits=1):  # one thread: the same sums in the same order everywhere
         estimator = LogisticRegression(C=1.0 / (penalty * len(y)), tol=1e-8, max_iter=500)
         estimator.fit(x, y)

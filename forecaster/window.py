@@ -75,9 +75,9 @@ def make_window(panel: Panel, universe: tuple[str, ...], benchmark: str) -> Wind
     known[-1:] = True
     panel = panel.select(known)
     stocks = panel.columns(universe)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factor = stocks.adj_close / stocks.close
-        close = stocks.adj_close.T
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        factor = _positive(stocks.adj_close) / _positive(stocks.close)
+        close = _positive(stocks.adj_close).T
         if benchmark in panel.tickers:
             level = panel.adj_close[:, panel.tickers.index(benchmark)][None, :]
         else:
@@ -88,11 +88,16 @@ def make_window(panel: Panel, universe: tuple[str, ...], benchmark: str) -> Wind
         market = np.full(close.shape[1], np.nan)
         market[1:] = np.where(finite.any(axis=0), total / np.maximum(finite.sum(axis=0), 1), np.nan)
         return Window(
-            open=np.ascontiguousarray((stocks.open * factor).T),
-            high=np.ascontiguousarray((stocks.high * factor).T),
-            low=np.ascontiguousarray((stocks.low * factor).T),
+            open=np.ascontiguousarray((_positive(stocks.open) * factor).T),
+            high=np.ascontiguousarray((_positive(stocks.high) * factor).T),
+            low=np.ascontiguousarray((_positive(stocks.low) * factor).T),
             close=np.ascontiguousarray(close),
             volume=np.ascontiguousarray(stocks.volume.T),
             dollars=np.ascontiguousarray((stocks.close * stocks.volume).T),
             market=market,
         )
+
+
+def _positive(prices: FloatArray) -> FloatArray:
+    """Return prices with what cannot be one (zero, negative) as unknown."""
+    return np.where(prices > 0, prices, np.nan)

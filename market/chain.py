@@ -30,6 +30,7 @@ def link(kept: FloatArray, restated: FloatArray, new: FloatArray) -> tuple[Float
     with np.errstate(divide="ignore", invalid="ignore"):
         price = kept[CLOSE] / restated[CLOSE]
         adjusted = kept[ADJ_CLOSE] / restated[ADJ_CLOSE]
+    price[np.isinf(price)] = np.nan
     by_price = np.where(np.isfinite(price), price, 1.0)
     by_adjusted = np.where(np.isfinite(adjusted), adjusted, by_price)
     out = new.copy()

@@ -115,6 +115,11 @@ class Costs:
     slippage_bp: float
     commission_bp: float
 
+    @property
+    def buying(self) -> float:
+        """What a purchase takes from the cash, as a multiple of its value at the open."""
+        return (1.0 + self.slippage_bp / 1e4) * (1.0 + self.commission_bp / 1e4)
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -221,14 +226,14 @@ def reset_peak(account: Account) -> Account:
 def _problem(
     order: Order, price: float | None, cash: float, book: Mapping[str, Position], costs: Costs
 ) -> str:
-    if price is None:
+    if price is None or not price > 0:
         return "no open price for the session"
     held = book.get(order.ticker)
     if order.side is Side.SELL:
         return "" if held is not None and held.shares == order.shares else "no such position to sell"
     if held is not None:
         return "already held"
-    need = order.shares * price * (1 + (costs.slippage_bp + costs.commission_bp) / 1e4 * 1.01)
+    need = order.shares * price * costs.buying
     return "" if need <= cash else f"needs {need:,.2f} USD, the account has {cash:,.2f}"
 
 

@@ -108,7 +108,9 @@ def _entries(
     for view in wanted:
         room = limits.max_gross * account.equity - used
         weight, bound = _weight(view, names, limits)
-        shares = math.floor(min(weight * account.equity, room) / view.close)
+        if room < weight * account.equity:
+            weight, bound = room / account.equity, "the largest sum of positions allowed"
+        shares = math.floor(weight * account.equity / view.close)
         if shares < 1:
             continue
         used += shares * view.close

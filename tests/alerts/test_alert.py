@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.alert import Alert, AlertState, AlertTransition, advance, evaluate, firing
+from alerts.alert import Alert, AlertState, AlertTransition, advance, evaluate, firing, in_order
 from alerts.rule import Rule, Verdict
 from monitors.reading import NoData, Reading, State
 
@@ -352,3 +352,39 @@ def test_advancing_by_hand_counts_the_sessions_held_and_fired() -> None:
         (FIRING, 0, 4),
         (RESOLVED, 0, 0),
     ]
+
+
+def test_what_has_no_data_this_session_confirms_nothing() -> None:
+    witness = Rule(name="witness", metric="drawdown", summary="w", threshold=0.05)
+    rule = Rule(name="rule", metric="psi", summary="r", threshold=0.2, confirmed_by=("witness",))
+    day, blind = date(2024, 1, 2), NoData.STALE
+    seen = Reading(day, "performance", "drawdown", "account", 0.06, 20, None, State.BREACH)
+    unseen = Reading(
+        day, "performance", "drawdown", "account", math.nan, 0, None, State.NO_DATA, reason=blind
+    )
+    drift = Reading(day, "drift", "psi", "momentum_21", 0.3, 20, 0.2, State.BREACH)
+    firing_witness, _ = evaluate((witness, rule), {}, (seen,), day)
+    assert firing_witness["witness/account"].state is AlertState.FIRING
+    after, _ = evaluate((witness, rule), firing_witness, (unseen, drift), day)
+    assert after["witness/account"].state is AlertState.FIRING
+    assert after["rule/momentum_21"].state is AlertState.PENDING
+
+
+def test_a_chain_of_confirmations_counts_within_one_session() -> None:
+    day = date(2024, 1, 2)
+    rules = tuple(
+        Rule(name=name, metric="drawdown", summary=name, threshold=0.05, confirmed_by=by)
+        for name, by in (("a", ("b",)), ("b", ("c",)), ("c", ()))
+    )
+    reading = Reading(day, "performance", "drawdown", "account", 0.06, 20, None, State.BREACH)
+    after, _ = evaluate(rules, {}, (reading,), day)
+    assert {alert.state for alert in after.values()} == {AlertState.FIRING}
+
+
+def test_rules_that_confirm_each_other_are_refused() -> None:
+    rules = tuple(
+        Rule(name=name, metric="drawdown", summary=name, threshold=0.05, confirmed_by=(by,))
+        for name, by in (("a", "b"), ("b", "a"))
+    )
+    with pytest.raises(ValueError, match="confirm each other in a circle"):
+        in_order(rules)

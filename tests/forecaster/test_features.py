@@ -16,8 +16,9 @@ from scipy import stats
 
 from forecaster.features import FEATURE_NAMES, FEATURES, LONGEST_LOOKBACK, Feature, feature_matrix
 from forecaster.window import Window, make_window
-from market.panel import FIELDS, FloatArray
-from market.sample import BENCHMARK, STOCKS
+from market.panel import FIELDS, FloatArray, Panel
+from market.price_file import read_prices
+from market.sample import BENCHMARK, SAMPLE_PATH, STOCKS
 from tests.forecaster.history import changed, copies, history, window_at
 
 Twin = Callable[[pd.DataFrame], float]
@@ -302,3 +303,25 @@ def test_computing_features_leaves_the_window_as_it_was() -> None:
     for name in Window.__dataclass_fields__:
         array: FloatArray = getattr(window, name)
         assert_array_equal(array, getattr(before, name))
+
+
+def test_a_zero_price_makes_what_reads_it_unknown_and_nothing_else() -> None:
+    panel = read_prices(SAMPLE_PATH).rows(0, 300)
+    close = panel.close.copy()
+    close[-1, panel.tickers.index("IBM")] = 0.0
+    spoiled = replace(panel, close=close, adj_close=close)
+    universe = tuple(t for t in panel.tickers if not t.startswith("^"))
+    matrix = feature_matrix(make_window(spoiled, universe, "^GSPC"))
+    assert np.isnan(matrix[universe.index("IBM"), FEATURE_NAMES.index("return_1")])
+    assert np.isnan(matrix[universe.index("IBM"), FEATURE_NAMES.index("drawdown_60")])
+    assert np.isfinite(matrix[universe.index("MSFT"), FEATURE_NAMES.index("return_1")])
+
+
+@pytest.mark.parametrize("price", [0.1, 1 / 3, 6.56])
+def test_a_constant_price_has_no_place_in_its_band(price: float) -> None:
+    flat = np.full((300, 1), price)
+    days = read_prices(SAMPLE_PATH).sessions[:300]
+    panel = Panel(days, ("AAA",), flat, flat, flat, flat, flat, np.full((300, 1), 1e6))
+    row = feature_matrix(make_window(panel, ("AAA",), ""))[0]
+    assert np.isnan(row[FEATURE_NAMES.index("bollinger_20")])
+    assert np.isnan(row[FEATURE_NAMES.index("skew_63")])

@@ -261,7 +261,7 @@ class TestFit:
 
     def test_a_history_without_any_outcome_cannot_be_fitted(self) -> None:
         ranks, beat = drawn(14, {}, sessions=3)
-        with pytest.raises(ValueError, match="0 known outcomes"):
+        with pytest.raises(ValueError, match="0 of 0 outcomes"):
             fitted(ranks, np.full_like(beat, NAN))
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from forecaster.features import LONGEST_LOOKBACK, feature_matrix
 from forecaster.window import make_window
 from market.panel import FIELDS, FloatArray, Panel
 from market.sample import BENCHMARK, STOCKS
-from tests.forecaster.history import history
+from tests.forecaster.history import changed, copies, history
 
 NAN = math.nan
 
@@ -92,3 +93,30 @@ def test_making_a_window_leaves_the_panel_as_it_was() -> None:
     make_window(panel, ("AAA", "BBB"), "none")
     for field in FIELDS:
         assert_array_equal(getattr(panel, field), before[field])
+
+
+def test_an_earlier_session_in_which_nobody_is_known_is_left_out() -> None:
+    panel = panel_of({"AAA": [10.0, NAN, 12.0], "BBB": [5.0, NAN, 7.0], "^IDX": [100.0, 105.0, 110.0]})
+    window = make_window(panel, ("AAA", "BBB"), "^IDX")
+    assert_array_equal(window.close, [[10.0, 12.0], [5.0, 7.0]])
+    assert_allclose(window.market, [NAN, math.log(1.1)])
+
+
+def test_the_newest_session_stays_even_where_nobody_is_known() -> None:
+    panel = panel_of({"AAA": [10.0, NAN, NAN], "BBB": [5.0, 6.0, NAN]})
+    window = make_window(panel, ("AAA", "BBB"), "none")
+    assert_array_equal(window.close, [[10.0, NAN, NAN], [5.0, 6.0, NAN]])
+
+
+def test_a_hole_in_everything_gives_the_features_of_a_history_without_it() -> None:
+    whole = history().rows(1_000, 1_400)
+    hole = np.ones(400, dtype=bool)
+    hole[[250, 251, 330]] = False
+    arrays = copies(whole)
+    for values in arrays.values():
+        values[~hole] = NAN
+    holed = feature_matrix(make_window(changed(whole, **arrays), STOCKS, BENCHMARK))
+    assert_array_equal(holed, feature_matrix(make_window(whole.select(hole), STOCKS, BENCHMARK)))
+    assert np.isfinite(holed).all()
+    shorter = changed(whole, **arrays).rows(400 - LONGEST_LOOKBACK - 3, 400)
+    assert_array_equal(feature_matrix(make_window(shorter, STOCKS, BENCHMARK)), holed)

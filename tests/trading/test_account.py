@@ -268,3 +268,13 @@ def test_a_new_account_holds_its_cash_and_no_drawdown() -> None:
     account = open_account(1e6)
     assert (account.cash, account.positions, account.equity, account.peak) == (1e6, (), 1e6, 1e6)
     assert (account.exposure, account.drawdown) == (0.0, 0.0)
+
+
+def test_a_purchase_may_use_the_last_cent_and_not_one_more() -> None:
+    costs = Costs(500.0, 500.0)
+    order = Order(date(2024, 1, 2), "AAA", Side.BUY, 10, False, 1, "")
+    need = 10 * 100.0 * costs.buying
+    for cash, filled in ((need, 1), (need - 0.01, 0)):
+        done = settle(open_account(cash), (order,), {"AAA": 100.0}, {"AAA": 100.0}, date(2024, 1, 3), costs)
+        assert len(done.fills) == filled
+        assert done.account.cash >= 0

@@ -1,0 +1,209 @@
+"""The domain classifier: can the joint behaviour of features tell the newest window from the reference?
+
+PSI and KS look at one feature at a time; two features whose correlation turns round keep their margins. Here
+a classifier is given the features' products and nothing else (what margins show is watched elsewhere and
+would drown the rest) and tries to tell newest rows from old ones. Its cross-validated AUC is the effect; how
+well it tells *any other* stretch of as many sessions from the rest is the null.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from scipy.special import ndtri
+
+from monitors.arrays import BoolArray, FloatArray, IntArray
+from monitors.reading import Evidence, NoData, Reading
+from monitors.settings import WatchSettings
+from monitors.verdict import Subject, agreed
+
+FOLDS = 4
+MOST_ROWS = 8_000
+MOST_PAIRS = 300  # products beyond the most correlated ones are left out
+MOST_RUNS = 400
+LEAST_RUNS = 20
+LEAST_TICKERS = 10  # from which features are held against the session's mean over tickers
+RIDGE = 1e-3  # of the mean variance, so that twin features do no harm
+AUC_LIMIT = 0.6  # of 0.5 for no difference at all
+
+
+@dataclass(frozen=True, slots=True)
+class DomainShift:
+    """How well the window can be told from the reference.
+
+    Attributes:
+        auc: Cross-validated area under the ROC curve; 0.5 means not at all.
+        p_value: Share of other stretches of as many sessions that can be told as well, itself included.
+        rows: Rows looked at.
+        runs: Other stretches looked at.
+        leading: The three products that weigh most, as `momentum x volatility`.
+    """
+
+    auc: float
+    p_value: float
+    rows: int
+    runs: int
+    leading: tuple[str, ...]
+
+
+def domain_shift(reference: FloatArray, window: FloatArray, names: tuple[str, ...]) -> DomainShift | None:
+    """Tell the window from the reference by Fisher's (1936) linear discriminant on products of ranks.
+
+    The discriminant is the least-squares cousin of logistic regression; as its scatter matrix does not know
+    the labels, one factorisation serves every labelling of the null. The folds are sessions in turn. The null
+    labels stretches of whole sessions as long as the window, so tickers of a session stay together and
+    sessions in their order: neither common shocks nor autocorrelation feign a shift.
+
+    Args:
+        reference: Shape (sessions, tickers, features), NaN = unknown.
+        window: Shape (sessions, tickers, features), right after the reference.
+        names: The features.
+
+    Returns:
+        None where there is one feature, the reference holds too few such stretches or less than half of the
+        values is known.
+
+    Raises:
+        ValueError: When the shapes do not fit.
+    """
+    if reference.ndim != 3 or reference.shape[1:] != window.shape[1:] or window.shape[2] != len(names):
+        raise ValueError(f"reference {reference.shape} and window {window.shape} for {len(names)} features")
+    length, sessions = window.shape[0], reference.shape[0] + window.shape[0]
+    starts = np.arange(0, reference.shape[0] - length + 1)
+    if length < FOLDS or starts.size < LEAST_RUNS or len(names) < 2:
+        return None
+    starts = starts[:: -(-starts.size // MOST_RUNS)]
+    values = _thinned(np.concatenate([reference, window]))
+    if not np.isfinite(values).mean() >= 0.5:
+        return None
+    scores = _scores(values.reshape(-1, values.shape[2])).reshape(values.shape)
+    if values.shape[1] >= LEAST_TICKERS:  # a common shock moves every product of its session
+        scores -= scores.mean(axis=1, keepdims=True)
+    terms, labels = _terms(scores.reshape(-1, values.shape[2]), names)
+    session = np.repeat(np.arange(sessions), values.shape[1])
+    runs = np.concatenate([[reference.shape[0]], starts])
+    auc, weights = _cross_validated(terms, session, runs, length)
+    p = (1 + int((auc[1:] >= auc[0]).sum())) / auc.size
+    leading = tuple(labels[i] for i in np.argsort(-np.abs(weights))[:3].tolist())
+    return DomainShift(float(auc[0]), p, terms.shape[0], int(starts.size), leading)
+
+
+def domain_reading(
+    session: date,
+    reference: FloatArray,
+    window: FloatArray,
+    names: tuple[str, ...],
+    limits: WatchSettings,
+) -> Reading:
+    """The AUC as a reading; effect (0.6) and evidence together are a breach, one of them a warning."""
+    subject = Subject(session, "drift", "domain_auc", "features", AUC_LIMIT)
+    shift = domain_shift(reference, window, names)
+    if shift is None:
+        return subject.unknown(NoData.TOO_FEW, 0, "too few sessions for stretches to compare with")
+    detail = (
+        f"leading: {', '.join(shift.leading)}; {shift.runs} other stretches of {window.shape[0]} sessions"
+    )
+    state = agreed(shift.auc > AUC_LIMIT, shift.p_value <= limits.drift_p)
+    return subject.judged(
+        shift.auc, shift.rows, state, Evidence("session_runs", p_value=shift.p_value), detail
+    )
+
+
+def auc(scores: FloatArray, positive: BoolArray, negative: BoolArray) -> FloatArray:
+    """Area under the ROC curve of each column (Mann, Whitney 1947), ties counted half.
+
+    Args:
+        scores: Shape (rows, columns).
+        positive: Which rows count as positive, shape (rows, columns).
+        negative: Which count as negative; rows that are neither are passed over.
+
+    Returns:
+        Shape (columns,); NaN where one of the classes is empty.
+
+    Example:
+        >>> hit = np.array([[False], [False], [True], [True]])
+        >>> auc(np.array([[0.1], [0.4], [0.35], [0.8]]), hit, ~hit).tolist()
+        [0.75]
+    """
+    order = np.argsort(scores, axis=0, kind="stable")
+    ordered = np.take_along_axis(scores, order, axis=0)
+    hits = np.take_along_axis(positive, order, axis=0)
+    passed = np.zeros((scores.shape[0] + 1, scores.shape[1]))
+    np.cumsum(np.take_along_axis(negative, order, axis=0), axis=0, out=passed[1:])
+    below = passed[:-1].copy()
+    for column in (ordered[1:] == ordered[:-1]).any(axis=0).nonzero()[0].tolist():
+        places, counts = ordered[:, column], passed[:, column]
+        edges = places.searchsorted(places, "left"), places.searchsorted(places, "right")
+        below[:, column] = (counts[edges[0]] + counts[edges[1]]) / 2
+    pairs = hits.sum(axis=0) * passed[-1]
+    return np.where(pairs > 0, (below * hits).sum(axis=0) / np.maximum(pairs, 1), math.nan)
+
+
+def _thinned(values: FloatArray) -> FloatArray:
+    """As many evenly spread tickers as keep the rows within bounds, others in each session in turn."""
+    sessions, tickers, _ = values.shape
+    kept = max(1, min(tickers, MOST_ROWS // sessions))
+    if kept == tickers:
+        return values
+    places = (np.arange(kept) * tickers // kept + np.arange(sessions)[:, None]) % tickers
+    return np.asarray(np.take_along_axis(values, places[:, :, None], axis=1))
+
+
+def _scores(rows: FloatArray) -> FloatArray:
+    """Normal scores of each column over all rows, unknown values 0: no bad tick, no unit, no margin."""
+    out = np.zeros(rows.shape)
+    for column, values in zip(out.T, rows.T, strict=True):
+        known = ~np.isnan(values)
+        present = values[known]
+        if present.size:
+            ordered = np.sort(present)
+            middle = (ordered.searchsorted(present, "left") + ordered.searchsorted(present, "right")) / 2
+            column[known] = ndtri((middle + 0.5) / (present.size + 1))
+    return out
+
+
+def _terms(scores: FloatArray, names: tuple[str, ...]) -> tuple[FloatArray, list[str]]:
+    """Products of scores, centred; of very many the most correlated pairs."""
+    first, second = np.triu_indices(len(names), 1)
+    if first.size > MOST_PAIRS:  # chosen without looking at what is new and what is old
+        strength = np.abs(scores.T @ scores)[first, second]
+        kept = np.sort(np.argsort(-strength, kind="stable")[:MOST_PAIRS])
+        first, second = first[kept], second[kept]
+    terms = scores[:, first] * scores[:, second]
+    terms -= terms.mean(axis=0)
+    return terms, [f"{names[i]} x {names[j]}" for i, j in zip(first.tolist(), second.tolist(), strict=True)]
+
+
+def _cross_validated(
+    terms: FloatArray, session: IntArray, starts: IntArray, length: int
+) -> tuple[FloatArray, FloatArray]:
+    """AUC of every labelling, shape (runs,), and the weight of each term under the first."""
+    sessions = int(session[-1]) + 1
+    number = np.arange(sessions)[:, None]
+    fold_of = np.arange(sessions) * FOLDS // max(length, 1) % FOLDS  # each window holds sessions of each fold
+    inside = (number >= starts) & (number < starts + length)
+    # neighbours resemble the stretch; the newest has them on one side only, so all do without
+    apart_from = (number < starts - length) | (number >= starts + 2 * length)
+    sums = np.zeros((sessions, terms.shape[1]))
+    np.add.at(sums, session, terms)
+    per_session = np.bincount(session, minlength=sessions).astype(np.float64)
+    whole = terms.T @ terms
+    ridge = RIDGE * np.trace(whole) / max(terms.shape[1], 1) * np.eye(terms.shape[1])
+    area, pairs, weights = np.zeros(starts.size), np.zeros(starts.size), np.zeros(terms.shape[1])
+    for fold in range(FOLDS):
+        test = fold_of[session] == fold
+        held = terms[test]
+        train = inside & (fold_of != fold)[:, None]
+        other = apart_from & (fold_of != fold)[:, None]
+        apart = sums.T @ (train / (per_session @ train) - other / (per_session @ other))
+        direction = np.linalg.solve(whole - held.T @ held + ridge, apart)
+        positive, negative = inside[session[test]], apart_from[session[test]]
+        weight = positive.sum(axis=0) * negative.sum(axis=0)
+        found = auc(held @ direction, positive, negative)
+        area += np.where(weight > 0, np.nan_to_num(found) * weight, 0.0)
+        pairs += weight
+        weights += direction[:, 0]
+    return area / np.maximum(pairs, 1), weights * terms.std(axis=0)
