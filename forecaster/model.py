@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
 from forecaster.features import FEATURE_NAMES
 from market.panel import FloatArray
@@ -84,8 +85,6 @@ class Forecast:
 def centred_ranks(features: FloatArray) -> FloatArray:
     """Rank each feature within one session.
 
-    The same as `scipy.stats.rankdata` a column, scaled; importing that costs more than a session's work.
-
     Args:
         features: Shape (tickers, features); NaN where unknown.
 
@@ -93,15 +92,9 @@ def centred_ranks(features: FloatArray) -> FloatArray:
         The same shape, from -0.5 (lowest) to 0.5 (highest), ties sharing their mean rank; NaN stays NaN.
         A single known value ranks 0.
     """
-    out = np.full(features.shape, np.nan)
-    for column, values in enumerate(features.T):
-        known = ~np.isnan(values)
-        ordered = np.sort(values[known])
-        below = np.searchsorted(ordered, values[known], side="left")
-        not_above = np.searchsorted(ordered, values[known], side="right")
-        ranks = (below + not_above - 1) / 2.0
-        out[known, column] = ranks / (ordered.size - 1) - 0.5 if ordered.size > 1 else 0.0
-    return out
+    ranks = pd.DataFrame(features).rank().to_numpy(dtype=np.float64)
+    known = (~np.isnan(features)).sum(axis=0)
+    return np.asarray((ranks - 1.0) / np.maximum(known - 1.0, 1.0) - np.where(known > 1, 0.5, 0.0))
 
 
 def fit(

@@ -16,10 +16,9 @@ LARGEST_LOG = 690.0  # of an e-value: just below the greatest float
 
 
 def spiegelhalter_z(probability: FloatArray, outcome: FloatArray) -> float:
-    """Spiegelhalter's (1986) z: sum (p - y)(1 - 2p) / sqrt(sum (1 - 2p)^2 p (1 - p)).
+    """Spiegelhalter's (1986) z: sum (y - p)(1 - 2p) / sqrt(sum (1 - 2p)^2 p (1 - p)).
 
-    Standard normal under calibration. Negative: outcomes speak more clearly than was stated (too timid);
-    positive: too bold.
+    Standard normal under calibration; positive where forecasts are too bold, negative where too timid.
 
     Args:
         probability: In [0, 1], shape (n,), without NaN.
@@ -35,7 +34,7 @@ def spiegelhalter_z(probability: FloatArray, outcome: FloatArray) -> float:
     """
     slope = 1 - 2 * probability
     spread = math.sqrt(float((slope**2 * probability * (1 - probability)).sum()))
-    return float(((probability - outcome) * slope * -1).sum()) / -spread * -1 if spread > 0 else math.nan
+    return float(((outcome - probability) * slope).sum()) / spread if spread > 0 else math.nan
 
 
 def sum_z(probability: FloatArray, outcome: FloatArray) -> float:

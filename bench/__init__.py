@@ -1,0 +1,1 @@
+"""Benchmarks: ours beside a twin, as ratios measured in one run."""

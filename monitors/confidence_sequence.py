@@ -1,0 +1,152 @@
+"""Confidence sequences: intervals that hold at every look at once, however often one looks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitors.arrays import FloatArray
+from monitors.sharpe import sharpe, sharpe_error
+
+LEVEL = 0.05
+CAP = 0.5  # of the greatest stake that cannot go bankrupt
+STEPS = 40  # halvings in the search for an end
+TUNED_FOR = 100  # observations at which the Sharpe interval is narrowest
+LARGEST_LOG = 690.0
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Where a number lies with 95 % (or 1 - level) at all times; both ends NaN where nothing is known."""
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.low:.4g} to {self.high:.4g}"
+
+
+UNKNOWN = Interval(math.nan, math.nan)
+
+
+def mean_interval(values: FloatArray, low: float = 0.0, high: float = 1.0, level: float = LEVEL) -> Interval:
+    """The mean of bounded values by hedged betting (Waudby-Smith, Ramdas 2023, theorem 3).
+
+    A gambler bets against each candidate mean m; m is given up once his wealth has reached 2 / level. Holds
+    at all times at once when each value's mean, given those before, is the same; no law is assumed.
+
+    Args:
+        values: In order of time, shape (n,), NaN left out; values outside `low` to `high` are cut.
+        low: Least possible value.
+        high: Greatest possible value.
+        level: Chance of ever being wrong.
+
+    Returns:
+        Within `low` to `high`; unknown for n = 0.
+
+    Example:
+        >>> won = np.tile([1.0, 0.0], 200)
+        >>> found = mean_interval(won)
+        >>> 0.40 < found.low < 0.45 and 0.55 < found.high < 0.60
+        True
+    """
+    x = (np.clip(values[~np.isnan(values)], low, high) - low) / (high - low)
+    if x.size == 0:
+        return UNKNOWN
+    stakes = _stakes(x, level)
+    limit = math.log(2 / level)
+    span = high - low
+    least = _last(lambda m: _wealth(x, stakes, m, 1.0) >= limit, 0.0, 1.0)
+    most = _last(lambda m: _wealth(x, stakes, 1 - m, -1.0) >= limit, 0.0, 1.0)
+    return Interval(low + span * least, high - span * most)
+
+
+def loss_e_value(values: FloatArray, bound: float, level: float = LEVEL) -> float:
+    """The greatest wealth so far of a gambler who bets that the mean is below zero, started with 1.
+
+    Args:
+        values: In order of time, shape (n,), without NaN, cut to `bound` in either direction.
+        bound: Greatest size of a value.
+        level: Where the stakes are tuned.
+
+    Returns:
+        At least 1; while the mean is zero or more, ever above 1 / a with a chance of at most a.
+    """
+    if values.size == 0:
+        return 1.0
+    x = (np.clip(values, -bound, bound) + bound) / (2 * bound)
+    return math.exp(min(LARGEST_LOG, max(0.0, _wealth(x, _stakes(x, level), 0.5, -1.0))))
+
+
+def profit_factor_interval(returns: FloatArray, bound: float, level: float = LEVEL) -> Interval:
+    """Expected gain over expected loss, by betting on gain - r loss for each candidate ratio r.
+
+    Args:
+        returns: Fractions in order of time, shape (n,), without NaN, cut to `bound` in either direction.
+        bound: Greatest size of a return.
+        level: Chance of ever being wrong.
+
+    Returns:
+        Within 0.001 to 1,000; unknown for n = 0.
+    """
+    if returns.size == 0:
+        return UNKNOWN
+    cut = np.clip(returns, -bound, bound) / bound
+    gain, loss = np.maximum(cut, 0.0), np.maximum(-cut, 0.0)
+    limit = math.log(2 / level)
+
+    def given_up(exponent: float, sign: float) -> bool:
+        ratio = 10.0 ** (sign * exponent)
+        x = (gain - ratio * loss + ratio) / (1 + ratio)
+        return _wealth(x, _stakes(x, level), ratio / (1 + ratio), sign) >= limit
+
+    low = _last(lambda exponent: given_up(exponent, 1.0), -3.0, 3.0)
+    high = _last(lambda exponent: given_up(exponent, -1.0), -3.0, 3.0)
+    return Interval(10.0**low, 10.0**-high)
+
+
+def sharpe_interval(returns: FloatArray, level: float = LEVEL) -> Interval:
+    """The Sharpe ratio per period by an asymptotic confidence sequence (Waudby-Smith et al. 2024).
+
+    The estimate plus or minus its standard error times sqrt((2 (n r + 1) / (n r)) ln(sqrt(n r + 1) / level));
+    returns have no known bound, so this one holds for large n only, unlike the others here.
+
+    Args:
+        returns: Fractions in order of time, shape (n,), without NaN.
+        level: Chance of ever being wrong.
+    """
+    error = sharpe_error(returns)
+    if math.isnan(error):
+        return UNKNOWN
+    tuned = -2 * math.log(level)
+    ahead = returns.size * (tuned + math.log(tuned + 1)) / TUNED_FOR
+    reach = math.sqrt(2 * (ahead + 1) / ahead * math.log(math.sqrt(ahead + 1) / level))
+    ratio = sharpe(returns)
+    return Interval(ratio - error * reach, ratio + error * reach)
+
+
+def _stakes(x: FloatArray, level: float) -> FloatArray:
+    """The predictable stakes of the paper's equation 26: sqrt(2 ln(2 / level) / (v t ln(1 + t)))."""
+    t = np.arange(1, x.size + 1)
+    mean = (0.5 + np.cumsum(x)) / (t + 1)
+    variance = (0.25 + np.cumsum((x - mean) ** 2)) / (t + 1)
+    before = np.concatenate([[0.25], variance[:-1]])
+    return np.asarray(np.sqrt(2 * math.log(2 / level) / (before * t * np.log1p(t))))
+
+
+def _wealth(x: FloatArray, stakes: FloatArray, mean: float, sign: float) -> float:
+    """Log of the greatest wealth of betting that the mean lies above (+1) or below (-1) a candidate."""
+    room = mean if sign > 0 else 1 - mean
+    held = np.minimum(stakes, CAP / room) if room > 0 else stakes
+    return float(np.cumsum(np.log1p(sign * held * (x - mean))).max())
+
+
+def _last(holds: Callable[[float], bool], low: float, high: float) -> float:
+    """The end of the stretch from `low` on in which something holds; `low` where it does not hold near it."""
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
