@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -143,20 +144,43 @@ async def _replay_and_serve(
     store = Database(url, durable=False)
     health = Health(SystemClock())
     try:
-        channels: tuple[Channel, ...] = ()
-        if settings.channels.console.enabled:
-            channels = (ConsoleChannel(console=console),)
-        with replay_progress(console, quiet=json) as progress:
-            await replay(history, exchange, settings, store, channels, progress)
-        async with store.read() as connection:
-            summary = await summarise(connection)
-        seconds = time.perf_counter() - started
-        _tell(console, summary, history.name, seconds, json=json)
-        if serve:
+        async with contextlib.AsyncExitStack() as stack:
+            if serve:  # first, so that a port in use is known before the replay, and the page lives during it
+                server = await stack.enter_async_context(_serving(settings, store, health))
+            channels: tuple[Channel, ...] = ()
+            if settings.channels.console.enabled:
+                channels = (ConsoleChannel(console=console),)
+            with replay_progress(console, quiet=json) as progress:
+                await replay(history, exchange, settings, store, channels, progress)
             health.stamp("replay", within_s=float("inf"), note="finished")
-            await _serve(console, settings, store, health)
+            async with store.read() as connection:
+                summary = await summarise(connection)
+            _tell(console, summary, history.name, time.perf_counter() - started, json=json)
+            if serve:
+                host, port = server.address
+                console.print(f"\nStatus page: http://{host}:{port}/  (Ctrl-C stops)")
+                await _until_stopped()
     finally:
         await store.aclose()
+
+
+@contextlib.asynccontextmanager
+async def _serving(settings: Settings, store: Database, health: Health) -> AsyncIterator[Server]:
+    server = Server(store, health, SystemClock(), settings, version=version("forewarn"))
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+async def _until_stopped() -> None:
+    """Wait for Ctrl-C or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
 
 
 def _tell(console: Console, summary: Summary, name: str, seconds: float, *, json: bool) -> None:
@@ -164,21 +188,6 @@ def _tell(console: Console, summary: Summary, name: str, seconds: float, *, json
         _print_json(summary.to_json(seconds))
     else:
         print_summary(console, summary, name, seconds)
-
-
-async def _serve(console: Console, settings: Settings, store: Database, health: Health) -> None:
-    server = Server(store, health, SystemClock(), settings, version=version("forewarn"))
-    await server.start()
-    host, port = server.address
-    console.print(f"\nStatus page: http://{host}:{port}/  (Ctrl-C stops)")
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        await stop.wait()
-    finally:
-        await server.stop()
 
 
 async def _with_store(config: Path | None, database: str | None, act: Any) -> Any:  # noqa: ANN401 - its result

@@ -9,7 +9,7 @@ from scipy.special import ndtr
 
 from monitors import e_detector
 from monitors.arrays import FloatArray, IntArray
-from monitors.calibration import BETS, LEAST_RISK, STAKES
+from monitors.calibration import LEAST_RISK, STAKES
 
 TINY = float(np.finfo(np.float64).tiny)
 LARGEST_LOG = 690.0  # of an e-value: just below the greatest float
@@ -30,7 +30,7 @@ def spiegelhalter_z(probability: FloatArray, outcome: FloatArray) -> float:
     Example:
         >>> p, y = np.array([0.9, 0.8, 0.7, 0.9]), np.array([1.0, 0.0, 0.0, 0.0])
         >>> round(spiegelhalter_z(p, y), 4)
-        4.4518
+        3.0816
     """
     slope = 1 - 2 * probability
     spread = math.sqrt(float((slope**2 * probability * (1 - probability)).sum()))
@@ -73,13 +73,20 @@ def too_bold_z(probability: FloatArray, outcome: FloatArray) -> float:
     return sum_z(confidence, ((probability >= 0.5) == (outcome > 0.5)).astype(np.float64))
 
 
-def gains_by_time(probability: FloatArray, outcome: FloatArray, starts: IntArray) -> FloatArray:
+def gains_by_time(
+    probability: FloatArray,
+    outcome: FloatArray,
+    starts: IntArray,
+    shares: tuple[float, ...] = STAKES,
+) -> FloatArray:
     """`monitors.calibration.gains` of every cross-section at once.
 
     Args:
         probability: In order of time, shape (n,).
         outcome: 0 or 1, shape (n,).
         starts: Where each time begins, strictly increasing from 0, shape (times,).
+        shares: Stakes as shares of the greatest that cannot go bankrupt; four directions times these are
+            the bets.
 
     Returns:
         Shape (times, bets).
@@ -88,8 +95,8 @@ def gains_by_time(probability: FloatArray, outcome: FloatArray, starts: IntArray
     tilt = probability - 0.5
     widest = np.repeat(np.maximum.reduceat(np.abs(tilt), starts), sizes)
     slope = np.divide(tilt, widest, out=np.zeros(tilt.size), where=widest > 0)
-    out = np.empty((starts.size, BETS))
-    stakes = np.array(STAKES)
+    stakes = np.array(shares)
+    out = np.empty((starts.size, 4 * stakes.size))
     for place, weight in enumerate((np.ones(tilt.size), slope)):
         moved = np.add.reduceat(weight * (outcome - probability), starts) / sizes
         for turn, sign in enumerate((1.0, -1.0)):

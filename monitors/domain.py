@@ -13,18 +13,20 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtr
 
 from monitors.arrays import BoolArray, FloatArray, IntArray
-from monitors.reading import Evidence, NoData, Reading
+from monitors.reading import Evidence, NoData, Reading, State
 from monitors.settings import WatchSettings
-from monitors.verdict import Subject, agreed
+from monitors.verdict import Subject
+from monitors.window_law import LEAST_P
 
 FOLDS = 4
 MOST_ROWS = 8_000
 MOST_PAIRS = 300  # products beyond the most correlated ones are left out
 MOST_RUNS = 400
 LEAST_RUNS = 20
+LEAST_ROWS = 100  # of the window with every feature known
 LEAST_TICKERS = 10  # from which features are held against the session's mean over tickers
 RIDGE = 1e-3  # of the mean variance, so that twin features do no harm
 AUC_LIMIT = 0.6  # of 0.5 for no difference at all
@@ -36,7 +38,7 @@ class DomainShift:
 
     Attributes:
         auc: Cross-validated area under the ROC curve; 0.5 means not at all.
-        p_value: Share of other stretches of as many sessions that can be told as well, itself included.
+        p_value: How often another stretch of as many sessions can be told as well, in (0, 1].
         rows: Rows looked at.
         runs: Other stretches looked at.
         leading: The three products that weigh most, as `momentum x volatility`.
@@ -63,8 +65,8 @@ def domain_shift(reference: FloatArray, window: FloatArray, names: tuple[str, ..
         names: The features.
 
     Returns:
-        None where there is one feature, the reference holds too few such stretches or less than half of the
-        values is known.
+        None where there is one feature, the reference holds too few such stretches or mostly unknown values,
+        or the window fewer than a hundred rows in which every feature is known.
 
     Raises:
         ValueError: When the shapes do not fit.
@@ -75,10 +77,11 @@ def domain_shift(reference: FloatArray, window: FloatArray, names: tuple[str, ..
     starts = np.arange(0, reference.shape[0] - length + 1)
     if length < FOLDS or starts.size < LEAST_RUNS or len(names) < 2:
         return None
-    starts = starts[:: -(-starts.size // MOST_RUNS)]
-    values = _thinned(np.concatenate([reference, window]))
-    if not np.isfinite(values).mean() >= 0.5:
+    stride = -(-starts.size // MOST_RUNS)
+    starts = starts[::stride]
+    if np.count_nonzero(np.isfinite(window).all(axis=2)) < LEAST_ROWS or np.isfinite(reference).mean() < 0.5:
         return None
+    values = _thinned(np.concatenate([reference, window]))
     scores = _scores(values.reshape(-1, values.shape[2])).reshape(values.shape)
     if values.shape[1] >= LEAST_TICKERS:  # a common shock moves every product of its session
         scores -= scores.mean(axis=1, keepdims=True)
@@ -86,7 +89,7 @@ def domain_shift(reference: FloatArray, window: FloatArray, names: tuple[str, ..
     session = np.repeat(np.arange(sessions), values.shape[1])
     runs = np.concatenate([[reference.shape[0]], starts])
     auc, weights = _cross_validated(terms, session, runs, length)
-    p = (1 + int((auc[1:] >= auc[0]).sum())) / auc.size
+    p = _p(auc[0], auc[1:], starts.size * stride / length)
     leading = tuple(labels[i] for i in np.argsort(-np.abs(weights))[:3].tolist())
     return DomainShift(float(auc[0]), p, terms.shape[0], int(starts.size), leading)
 
@@ -98,15 +101,17 @@ def domain_reading(
     names: tuple[str, ...],
     limits: WatchSettings,
 ) -> Reading:
-    """The AUC as a reading; effect (0.6) and evidence together are a breach, one of them a warning."""
+    """The AUC as a reading; effect (0.6) and evidence together are a breach, evidence alone a warning."""
     subject = Subject(session, "drift", "domain_auc", "features", AUC_LIMIT)
     shift = domain_shift(reference, window, names)
     if shift is None:
-        return subject.unknown(NoData.TOO_FEW, 0, "too few sessions for stretches to compare with")
+        return subject.unknown(NoData.TOO_FEW, 0, "too few sessions or known rows to compare stretches")
     detail = (
         f"leading: {', '.join(shift.leading)}; {shift.runs} other stretches of {window.shape[0]} sessions"
     )
-    state = agreed(shift.auc > AUC_LIMIT, shift.p_value <= limits.drift_p)
+    state = State.OK
+    if shift.p_value <= limits.drift_p:
+        state = State.BREACH if shift.auc > AUC_LIMIT else State.WARN
     return subject.judged(
         shift.auc, shift.rows, state, Evidence("session_runs", p_value=shift.p_value), detail
     )
@@ -140,6 +145,22 @@ def auc(scores: FloatArray, positive: BoolArray, negative: BoolArray) -> FloatAr
         below[:, column] = (counts[edges[0]] + counts[edges[1]]) / 2
     pairs = hits.sum(axis=0) * passed[-1]
     return np.where(pairs > 0, (below * hits).sum(axis=0) / np.maximum(pairs, 1), math.nan)
+
+
+def _p(value: float, others: FloatArray, disjoint: float) -> float:
+    """How often another stretch can be told as well, the greater of two estimates.
+
+    The rank among those seen; as they overlap, the greatest of them is soon exceeded. And the tail of
+    Student's law for one more draw beside as many normal ones as there are stretches side by side.
+    """
+    at_least = int((others >= value).sum())
+    rank = (1 + at_least) / (1 + others.size)
+    degrees = max(disjoint - 1, 1.0)
+    spread = float(others.std()) * math.sqrt((1 + 1 / disjoint) * disjoint / degrees)
+    if spread == 0:
+        return rank
+    tail = max(LEAST_P, float(stdtr(degrees, (float(others.mean()) - value) / spread)))
+    return tail if at_least == 0 else max(rank, tail)
 
 
 def _thinned(values: FloatArray) -> FloatArray:

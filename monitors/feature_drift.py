@@ -19,6 +19,7 @@ from monitors.settings import WatchSettings
 from monitors.verdict import Subject, graded
 
 OWN_WINDOWS = "own_windows"
+INDEPENDENT = ("yurdakul_chi_square", "kolmogorov_independent")
 STUCK = 0.9  # share of values standing still over five sessions that no live feed shows
 
 
@@ -188,36 +189,19 @@ def _measured(
     has_null = stack.has_null(n).tolist()
     drifts = []
     for i, (feature, reason) in enumerate(zip(reference.features, reasons, strict=True)):
-        count, missing, infinite = int(n[i]), float(present.missing[i]), int(present.infinite[i])
+        presence = feature.name, int(n[i]), float(present.missing[i]), int(present.infinite[i])
         if reason is not None:
-            drifts.append(FeatureDrift(feature.name, count, missing, infinite, reason))
+            drifts.append(FeatureDrift(*presence, reason))
             continue
-        value, gap = float(stability[i]), float(distance[i])
-        own = has_null[i]
-        by_psi, by_ks = (
-            (float(p_psi[i]), float(p_ks[i]))
-            if own
-            else (
-                yurdakul_p(value, feature.n, count, feature.counts.size),
-                kolmogorov_p(gap, feature.n, count),
-            )
-        )
-        drifts.append(
-            FeatureDrift(
-                name=feature.name,
-                n=count,
-                missing=missing,
-                infinite=infinite,
-                reason=None,
-                psi=value,
-                ks=gap,
-                ks_error=feature.grid.error,
-                psi_evidence=Evidence(OWN_WINDOWS if own else "yurdakul_chi_square", p_value=by_psi),
-                ks_evidence=Evidence(OWN_WINDOWS if own else "kolmogorov_independent", p_value=by_ks),
-                p=min(1.0, 2 * min(by_psi, by_ks)),
-                own=own,
-            )
-        )
+        value, gap, own = float(stability[i]), float(distance[i]), has_null[i]
+        methods = (OWN_WINDOWS, OWN_WINDOWS) if own else INDEPENDENT
+        by_psi, by_ks = float(p_psi[i]), float(p_ks[i])
+        if not own:
+            by_psi = yurdakul_p(value, feature.n, presence[1], feature.counts.size)
+            by_ks = kolmogorov_p(gap, feature.n, presence[1])
+        evidence = Evidence(methods[0], p_value=by_psi), Evidence(methods[1], p_value=by_ks)
+        p = min(1.0, 2 * min(by_psi, by_ks))
+        drifts.append(FeatureDrift(*presence, None, value, gap, feature.grid.error, *evidence, p, own))
     return tuple(drifts)
 
 

@@ -90,6 +90,23 @@ def incidents(
     return tuple(sorted(found, key=lambda incident: -incident.contribution))
 
 
+def onsets_of(values: FloatArray) -> IntArray:
+    """Row from which each column most likely lies elsewhere: the peak of the rank CUSUM (Pettitt 1979).
+
+    Args:
+        values: In order of time, shape (rows, columns), NaN = unknown and set to the middle rank.
+
+    Returns:
+        Shape (columns,), from 0; 0 for a column without variation.
+
+    Example:
+        >>> onsets_of(np.repeat([[0.0], [1.0]], [30, 10], axis=0)).tolist()
+        [30]
+    """
+    path = np.abs(np.cumsum(centred_ranks(values), axis=0))
+    return np.asarray((path.argmax(axis=0) + 1) * (path.max(axis=0, initial=0.0) > 0))
+
+
 def rank_correlation(values: FloatArray) -> FloatArray:
     """Spearman's (1904) correlation between columns, unknown values set to the middle rank.
 
@@ -99,17 +116,22 @@ def rank_correlation(values: FloatArray) -> FloatArray:
     Returns:
         Shape (columns, columns); 0 for a column without variation.
     """
-    known = ~np.isnan(values)
-    ranks = np.argsort(np.argsort(values, axis=0, kind="stable"), axis=0, kind="stable").astype(np.float64)
-    ranks -= (np.maximum(known.sum(axis=0), 1) - 1) / 2
-    ranks[~known] = 0.0
-    still = np.nanmin(np.where(known, values, np.inf), axis=0, initial=np.inf) == np.nanmax(
-        np.where(known, values, -np.inf), axis=0, initial=-np.inf
-    )
-    ranks[:, still] = 0.0
+    ranks = centred_ranks(values)
     length = np.sqrt((ranks**2).sum(axis=0))
     ranks /= np.where(length > 0, length, 1.0)
     return np.asarray(ranks.T @ ranks)
+
+
+def centred_ranks(values: FloatArray) -> FloatArray:
+    """Ranks of each column less their mean, 0 where unknown or where the column does not vary, same shape."""
+    known = ~np.isnan(values)
+    order = np.argsort(values, axis=0, kind="stable")
+    ranks = np.empty(values.shape)
+    np.put_along_axis(ranks, order, np.arange(values.shape[0], dtype=np.float64)[:, None], axis=0)
+    ranks -= (np.maximum(known.sum(axis=0), 1) - 1) / 2
+    least, most = (np.where(known, values, end) for end in (np.inf, -np.inf))
+    ranks[~known | (least.min(axis=0, initial=np.inf) >= most.max(axis=0, initial=-np.inf))] = 0.0
+    return ranks
 
 
 def _connected(linked: BoolArray) -> list[IntArray]:

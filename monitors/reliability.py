@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitors.arrays import FloatArray
+from monitors.arrays import FloatArray, IntArray
 from monitors.ece import BINS, equal_mass_bins
 
 DRAWS = 500
@@ -75,13 +75,13 @@ def null_ece(probability: FloatArray, bins: int = BINS) -> FloatArray:
     return np.asarray(np.abs(drawn - sums).sum(axis=1) / probability.size)
 
 
-def _cut(probability: FloatArray, bins: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _cut(probability: FloatArray, bins: int) -> tuple[IntArray, IntArray, IntArray]:
     order = np.argsort(probability, kind="stable")
     _, starts = np.unique(equal_mass_bins(probability, bins), return_index=True)
     return order, starts, np.diff(starts, append=probability.size)
 
 
-def _null_hits(ordered: FloatArray, starts: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _null_hits(ordered: FloatArray, starts: IntArray) -> tuple[FloatArray, FloatArray]:
     """Sum of p in each bin, shape (bins,), and hits drawn from p, shape (draws, bins)."""
     rng = np.random.default_rng(SEED)
     drawn = np.empty((DRAWS, starts.size))

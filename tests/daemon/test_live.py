@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -16,7 +17,11 @@ from typing import Any
 import aiohttp
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from daemon.config import load_settings
+from daemon.live import run_live
+from daemon.log import configure_log
 from daemon.storage.database import Database
 from market.exchange import Exchange
 from market.price_file import read_prices
@@ -137,3 +142,32 @@ async def test_the_daemon_runs_what_is_due_catches_up_and_stops_in_time(
         assert await stop(process) == 0
     assert await dump(store) == tables
     await store.aclose()
+
+
+async def test_the_daemon_ends_itself_when_its_process_is_told_to(
+    exchange: Exchange, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.toml").write_text(CONFIG.format(folder=tmp_path))
+    days = recent_sessions(exchange, 324)
+    write_recent_prices(tmp_path, days)
+    configure_log(json=True)
+    settings = load_settings(tmp_path / "config.toml")
+    daemon = asyncio.create_task(run_live(settings, Database(f"sqlite:///{tmp_path}/live.db")))
+    try:
+        await until_judged(await page_in(capfd, daemon), days[-1])
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+    async with asyncio.timeout(10):
+        await daemon
+    assert '"event": "stopped"' in capfd.readouterr().err
+
+
+async def page_in(capfd: pytest.CaptureFixture[str], daemon: asyncio.Task[None]) -> str:
+    """Read our own log until it tells where the page is."""
+    async with asyncio.timeout(60):
+        while not daemon.done():
+            for line in capfd.readouterr().err.splitlines():
+                if '"event": "started"' in line:
+                    return str(json.loads(line)["page"])
+            await asyncio.wait([daemon], timeout=0.05)
+    raise AssertionError("the daemon ended before it started")

@@ -1,0 +1,217 @@
+"""The calibration report: stated probabilities and what came of them, one verdict."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitors.arrays import FloatArray, IntArray
+from monitors.calibration_tests import (
+    TINY,
+    e_value,
+    first_alarm,
+    gains_by_time,
+    one_sided,
+    spiegelhalter_z,
+    sum_z,
+    too_bold_z,
+    two_sided,
+)
+from monitors.ece import ece
+from monitors.false_discovery import survivors
+from monitors.reading import Evidence, NoData, Reading, State
+from monitors.reliability import null_ece, reliability
+from monitors.report import UNDATED, CalibrationReport, verdict_of
+from monitors.scores import brier, log_loss, skill
+from monitors.verdict import Subject, agreed
+
+LEAST = 20  # forecasts below which nothing is judged
+LEVEL = 0.01
+ECE_LIMIT = 0.05
+SHARES = (0.05, 0.1, 0.2, 0.5)  # stakes: single outcomes carry less than the daemon's whole cross-sections
+TESTS = 3  # looked at together, so that each must be as much less likely
+BETWEEN_ALARMS = 5_000  # times between false alarms of the stream
+
+
+def calibration_report(
+    probability: FloatArray,
+    outcome: FloatArray,
+    time: NDArray[Any] | None = None,
+    group: NDArray[Any] | None = None,
+    *,
+    level: float = LEVEL,
+    session: date = UNDATED,
+) -> CalibrationReport:
+    """Do stated probabilities come true?
+
+    Args:
+        probability: Stated, in [0, 1], shape (n,); a pair with a NaN is left out and counted.
+        outcome: 1 where it came true, else 0, shape (n,).
+        time: When each was stated, any values that can be sorted; forecasts of one time may depend on each
+            other, those of different times must not. By default each stands alone, in the order given.
+        group: A label of each, tested group by group with a false discovery rate of `level`.
+        level: Chance that a calibrated forecaster is said to be in breach.
+        session: What the readings are dated.
+
+    Raises:
+        ValueError: When lengths differ, a probability lies outside [0, 1] or an outcome is neither 0 nor 1.
+
+    Example:
+        >>> rng = np.random.default_rng(1)
+        >>> stated = rng.uniform(0.2, 0.8, 1000)
+        >>> calibration_report(stated, (rng.random(1000) < stated).astype(float)).verdict.value
+        'ok'
+        >>> calibration_report(stated, (rng.random(1000) < 0.5).astype(float)).verdict.value
+        'breach'
+    """
+    known = _known(probability, outcome, time, group)
+    stated, came = probability[known].astype(np.float64), outcome[known].astype(np.float64)
+    label = group[known] if group is not None else None
+    starts = np.arange(stated.size)
+    if time is not None:
+        times, inverse = np.unique(time[known], return_inverse=True)
+        order = np.argsort(inverse, kind="stable")
+        stated, came = stated[order], came[order]
+        label = label[order] if label is not None else None
+        starts = np.searchsorted(inverse[order], np.arange(times.size))
+    missing = probability.size - stated.size
+    if stated.size < LEAST or 2 * missing > probability.size:
+        reason = NoData.MISSING if 2 * missing > probability.size else NoData.TOO_FEW
+        clause = f"{stated.size} forecasts with an outcome, {missing} without"
+        subjects = (_subject(session, metric) for metric in ("brier", "spiegelhalter_z", "sum_z"))
+        return CalibrationReport(
+            tuple(subject.unknown(reason, stated.size, clause) for subject in subjects), State.NO_DATA
+        )
+    tests = _tests(session, stated, came, starts, level)
+    sequential = _sequential(session, stated, came, starts, level)
+    groups = () if label is None else _groups(session, stated, came, label, level)
+    shown = _scores(session, stated, came, missing, level)
+    verdict = verdict_of((*tests, sequential, *groups))
+    return CalibrationReport((*shown, *tests, sequential, *groups), verdict, reliability(stated, came))
+
+
+def _known(
+    probability: FloatArray, outcome: FloatArray, time: NDArray[Any] | None, group: NDArray[Any] | None
+) -> NDArray[np.bool_]:
+    for other in (outcome, time, group):
+        if other is not None and (other.shape != probability.shape or probability.ndim != 1):
+            raise ValueError(f"columns of shapes {probability.shape} and {other.shape} do not pair up")
+    known = ~np.isnan(probability) & ~np.isnan(outcome)
+    outside = ~((probability[known] >= 0) & (probability[known] <= 1))
+    if outside.any():
+        raise ValueError(f"{int(outside.sum())} probabilities lie outside 0 to 1")
+    if not np.isin(outcome[known], (0, 1)).all():
+        raise ValueError("an outcome is neither 0 nor 1")
+    return np.asarray(known)
+
+
+def _subject(session: date, metric: str, name: str = "all", threshold: float | None = None) -> Subject:
+    return Subject(session, "calibration", metric, name, threshold)
+
+
+def _scores(
+    session: date, stated: FloatArray, came: FloatArray, missing: int, level: float
+) -> tuple[Reading, ...]:
+    """Numbers to look at: the scores, their skill against the base rate, and ECE beside its own null."""
+    n, base = stated.size, np.full(stated.size, came.mean())
+    quality = brier(stated, came)
+    loss = log_loss(stated, came)
+    gained = skill(quality, brier(base, came))
+    chance = null_ece(stated)
+    error = ece(stated, came)
+    p = (1 + int((chance >= error).sum())) / (1 + chance.size)
+    band = f"95 % of calibrated forecasters stay below {float(np.quantile(chance, 0.95)):.3f}"
+    skilled = _subject(session, "brier_skill", threshold=0.0)
+    return (
+        _subject(session, "brier").judged(quality, n, State.OK, detail=f"{missing} pairs unknown"),
+        skilled.unknown(NoData.CONSTANT, n, "every outcome is the same")
+        if math.isnan(gained)
+        else skilled.judged(
+            gained, n, State.OK if gained > 0 else State.WARN, detail="against the base rate"
+        ),
+        _subject(session, "log_loss").judged(loss, n, State.OK, detail="nats"),
+        _subject(session, "ece", threshold=ECE_LIMIT).judged(
+            error,
+            n,
+            agreed(error > ECE_LIMIT, p <= level),
+            Evidence("consistency_resampling", p_value=p),
+            band,
+        ),
+    )
+
+
+def _tests(
+    session: date, stated: FloatArray, came: FloatArray, starts: IntArray, level: float
+) -> tuple[Reading, ...]:
+    """Spiegelhalter's test, the sum test, and the one-sided sum test for an edge smaller than claimed."""
+    confidence = np.maximum(stated, 1 - stated)
+    hit = ((stated >= 0.5) == (came > 0.5)).astype(np.float64)
+    slope = 1 - 2 * stated
+    rows = (
+        ("spiegelhalter_z", spiegelhalter_z(stated, came), slope * (came - stated), False),
+        ("sum_z", sum_z(stated, came), came - stated, False),
+        ("edge_z", too_bold_z(stated, came), hit - confidence, True),
+    )
+    variance = (slope**2 * stated * (1 - stated), stated * (1 - stated), stated * (1 - stated))
+    found = []
+    for (metric, z, residual, lower), expected in zip(rows, variance, strict=True):
+        subject = _subject(session, metric)
+        if math.isnan(z):
+            found.append(subject.unknown(NoData.CONSTANT, stated.size, "no forecast can be held against it"))
+            continue
+        held = z / _inflation(residual, float(expected.sum()), starts)
+        p = one_sided(held) if lower else two_sided(held)
+        state = State.BREACH if TESTS * p <= level else State.OK
+        method = "normal" if starts.size == stated.size else "normal_by_time"
+        found.append(subject.judged(z, stated.size, state, Evidence(method, p_value=p)))
+    return tuple(found)
+
+
+def _inflation(residual: FloatArray, expected: float, starts: IntArray) -> float:
+    """By how much a z is too large because forecasts of one time depend on each other, at least 1."""
+    if starts.size == residual.size or starts.size < LEAST:
+        return 1.0
+    sums = np.add.reduceat(residual, starts)
+    observed = float(((sums - sums.mean()) ** 2).sum()) * starts.size / (starts.size - 1)
+    return math.sqrt(max(1.0, observed / expected)) if expected > 0 else 1.0
+
+
+def _sequential(
+    session: date, stated: FloatArray, came: FloatArray, starts: IntArray, level: float
+) -> Reading:
+    gains = gains_by_time(stated, came, starts, SHARES)
+    value = e_value(gains)
+    alarm = first_alarm(gains, BETWEEN_ALARMS)
+    detail = f"as a stream with one false alarm per {BETWEEN_ALARMS:,} times: "
+    detail += "silent" if alarm is None else f"alarm at the {alarm:,}th of {starts.size:,}"
+    state = State.BREACH if value >= 1 / level else State.OK
+    subject = _subject(session, "calibration_evidence", threshold=1 / level)
+    return subject.judged(value, starts.size, state, Evidence("e_process", e_value=value), detail)
+
+
+def _groups(
+    session: date, stated: FloatArray, came: FloatArray, label: NDArray[Any], level: float
+) -> tuple[Reading, ...]:
+    names, place = np.unique(label, return_inverse=True)
+    parts = [(stated[place == i], came[place == i]) for i in range(names.size)]
+    p = np.full(names.size, math.nan)
+    for i, (own, true) in enumerate(parts):
+        both = [two_sided(z) for z in (sum_z(own, true), spiegelhalter_z(own, true)) if not math.isnan(z)]
+        if own.size >= LEAST and both:
+            p[i] = min(1.0, max(TINY, len(both) * min(both)))
+    stands = survivors(p, level)
+    found = []
+    for i, (name, (own, true)) in enumerate(zip(names.tolist(), parts, strict=True)):
+        subject = _subject(session, "sum_z", str(name))
+        if math.isnan(p[i]):
+            found.append(subject.unknown(NoData.TOO_FEW, own.size, f"{own.size} forecasts"))
+            continue
+        z, gap = sum_z(own, true), float((true - own).mean())
+        state = State.BREACH if stands[i] else State.WARN if p[i] <= level else State.OK
+        detail = f"{true.mean():.1%} came true, {own.mean():.1%} stated ({gap:+.1%})"
+        found.append(subject.judged(z, own.size, state, Evidence("normal", p_value=float(p[i])), detail))
+    return tuple(found)

@@ -1,0 +1,208 @@
+"""The drift report: two tables of features, one verdict."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+
+from monitors.arrays import FloatArray
+from monitors.domain import domain_reading
+from monitors.drift import DriftReference, FeatureReference, prepare_reference
+from monitors.false_discovery import survivors
+from monitors.feature_drift import STUCK, drift_readings
+from monitors.incidents import TOGETHER, Incident, incidents, onsets_of
+from monitors.ks import kolmogorov_p
+from monitors.reading import Evidence, NoData, Reading, State
+from monitors.repeats import repeated_shares
+from monitors.report import UNDATED, DriftReport, verdict_of
+from monitors.settings import WatchSettings
+from monitors.verdict import Subject
+from monitors.wasserstein import wasserstein
+
+DEFAULTS = WatchSettings()
+DOMAIN_MOST = 60  # features beyond which products are too many to be told apart
+DECIDING = {State.BREACH, State.NO_DATA}
+
+
+def drift_report(
+    reference: FloatArray,
+    current: FloatArray,
+    names: tuple[str, ...],
+    *,
+    session: date = UNDATED,
+    limits: WatchSettings = DEFAULTS,
+) -> DriftReport:
+    """Hold a table of newer rows against a table of older ones.
+
+    Args:
+        reference: Rows in order of time, shape (rows, features), or (sessions, tickers, features) where the
+            rows of one session belong together; NaN = unknown.
+        current: The same kind, all later than the reference.
+        names: The features, in order.
+        session: What the readings are dated.
+        limits: Thresholds.
+
+    Returns:
+        Readings, verdict and incidents. A feature that cannot be judged reads `no_data` and why; one that
+        stands still although it never did in the reference, or is mostly unknown although it was not, is a
+        data-quality breach.
+
+    Raises:
+        ValueError: When the shapes do not fit each other.
+
+    Example:
+        >>> rng = np.random.default_rng(1)
+        >>> older, newer = rng.standard_normal((3000, 2)), rng.standard_normal((250, 2))
+        >>> drift_report(older, newer, ("volume", "momentum")).verdict.value
+        'ok'
+        >>> report = drift_report(older, newer + np.array([0.0, 0.6]), ("volume", "momentum"))
+        >>> report.verdict.value, report.incidents[0].members
+        ('breach', ('momentum',))
+    """
+    old, new = _sessions(reference), _sessions(current)
+    if old.shape[2] != len(names) or new.shape[1:] != old.shape[1:]:
+        raise ValueError(
+            f"reference {reference.shape} and current {current.shape} do not both hold {len(names)} features"
+        )
+    if new.shape[0] == 0:
+        empty = Subject(session, "drift", "drift_share", "features", limits.drift_share_limit)
+        return DriftReport((empty.unknown(NoData.TOO_FEW, 0, "no current row"),), State.NO_DATA)
+    prepared = prepare_reference(old, names, window=new.shape[0])
+    univariate = _short_of_windows(drift_readings(session, new, prepared, limits), old, new, limits)
+    quality = _quality(session, old, new, prepared, limits)
+    far = tuple(_wasserstein(session, old, new, names, univariate[: len(names)]))
+    readings = (*univariate, *far, *quality)
+    deciding = [univariate[-1], *quality]
+    # a warning of one feature among many is chance; what stands among all of them is a breach
+    deciding += [reading for reading in univariate if reading.metric == "ks" and reading.state in DECIDING]
+    if 2 <= len(names) <= DOMAIN_MOST:
+        joint = domain_reading(session, old, new, names, limits)
+        readings = (*readings, joint)
+        deciding += [joint] if joint.state is not State.NO_DATA else []
+    found = _incidents(univariate[len(names) : 2 * len(names)], names, old, new)
+    return DriftReport(readings, verdict_of(deciding), found)
+
+
+def _sessions(values: FloatArray) -> FloatArray:
+    if values.ndim not in {2, 3}:
+        raise ValueError(f"a table of shape {values.shape}: (rows, features) is needed")
+    return np.asarray(values if values.ndim == 3 else values[:, None, :], dtype=np.float64)
+
+
+def _short_of_windows(
+    readings: tuple[Reading, ...], old: FloatArray, new: FloatArray, limits: WatchSettings
+) -> tuple[Reading, ...]:
+    """KS readings of a reference too short for windows of its own, judged by effective sample sizes.
+
+    With lag-one autocorrelation r of the session means, n sessions count as n (1 - r) / (1 + r) independent
+    values (Bartlett 1946). That is cautious for slow series and for tickers that move together, for which
+    the law of independent values is far too eager. What survives the false discovery rate is a breach.
+    """
+    count = (len(readings) - 1) // 2
+    p = np.full(count, math.nan)
+    for i, reading in enumerate(readings[count : 2 * count]):
+        if reading.evidence is not None and reading.evidence.method == "kolmogorov_independent":
+            share = _independent_share(old[:, :, i])
+            sizes = (max(2, int(share * table.shape[0])) for table in (old, new))
+            p[i] = kolmogorov_p(reading.value, *sizes)
+    stands = survivors(p, limits.false_discovery_rate)
+    judged = list(readings)
+    for i in (~np.isnan(p)).nonzero()[0].tolist():
+        unlikely = State.WARN if p[i] <= limits.drift_p else State.OK
+        judged[count + i] = replace(
+            readings[count + i],
+            state=State.BREACH if stands[i] else unlikely,
+            evidence=Evidence("kolmogorov_effective_n", p_value=float(p[i])),
+        )
+    share = readings[-1]
+    if not np.isnan(p).all() and share.state is not State.NO_DATA:
+        value = float(stands.sum()) / int((~np.isnan(p)).sum())
+        detail = f"{int(stands.sum())} features drifted; too short for windows of its own"
+        judged[-1] = replace(share, value=value, state=State.WARN if value else State.OK, detail=detail)
+    return tuple(judged)
+
+
+def _independent_share(values: FloatArray) -> float:
+    known = np.isfinite(values)
+    means = np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    means = means[known.any(axis=1)]
+    ranks = np.argsort(np.argsort(means, kind="stable"), kind="stable") - (means.size - 1) / 2
+    square = float((ranks**2).sum())
+    r = float((ranks[1:] * ranks[:-1]).sum()) / square if square > 0 else 0.0
+    return (1 - max(0.0, r)) / (1 + max(0.0, r))
+
+
+def _quality(
+    session: date, old: FloatArray, new: FloatArray, reference: DriftReference, limits: WatchSettings
+) -> list[Reading]:
+    """A breach for each feature whose feed broke: unknown, infinite, standing still, or no constant."""
+    still = repeated_shares(np.moveaxis(new, 2, 0)) >= STUCK
+    found = []
+    for i, feature in enumerate(reference.features):
+        share, clause = _broken(feature, old[:, :, i], new[:, :, i], bool(still[i]), limits)
+        if clause:
+            subject = Subject(session, "drift", "data_quality", feature.name, limits.missing_limit)
+            found.append(subject.judged(share, new[:, :, i].size, State.BREACH, detail=clause))
+    return found
+
+
+def _broken(
+    feature: FeatureReference, old: FloatArray, new: FloatArray, still: bool, limits: WatchSettings
+) -> tuple[float, str]:
+    """The share of values that are wrong, and what is wrong with them; no words where nothing is."""
+    present = new[~np.isnan(new)]
+    missing, infinite = 1 - present.size / new.size, int(np.isinf(present).sum())
+    if feature.reason is NoData.CONSTANT:
+        always = old[np.isfinite(old)][0]
+        other = int((present != always).sum())
+        return other / new.size, f"was {always:g} throughout the reference" if other else ""
+    if feature.reason is not None:
+        return 0.0, ""
+    if missing > max(limits.missing_limit, 2 * feature.missing):
+        return missing, f"{missing:.0%} unknown, {feature.missing:.0%} in the reference"
+    if infinite:
+        return infinite / new.size, f"{infinite} infinite values"
+    constant = present.size > 1 and bool((present == present[0]).all())
+    if feature.repeats < STUCK and (constant or still):
+        return 1.0, "stands still, which it never did in the reference"
+    return 0.0, ""
+
+
+def _wasserstein(
+    session: date, old: FloatArray, new: FloatArray, names: tuple[str, ...], judged: tuple[Reading, ...]
+) -> list[Reading]:
+    found = []
+    for i, (name, beside) in enumerate(zip(names, judged, strict=True)):
+        subject = Subject(session, "drift", "wasserstein", name)
+        before, after = (np.sort(values[np.isfinite(values)]) for values in (old[:, :, i], new[:, :, i]))
+        if beside.reason is not None:
+            found.append(subject.unknown(beside.reason, after.size))
+            continue
+        spread = float(before.std())
+        value = wasserstein(before, after)
+        detail = f"{value / spread:.2f} standard deviations of the reference" if spread > 0 else ""
+        found.append(subject.judged(value, int(after.size), State.OK, detail=detail))
+    return found
+
+
+def _incidents(
+    judged: tuple[Reading, ...], names: tuple[str, ...], old: FloatArray, new: FloatArray
+) -> tuple[Incident, ...]:
+    p = np.array([_p(reading) for reading in judged])
+    stood = np.array([reading.state is State.BREACH for reading in judged], dtype=np.bool_)
+    with np.errstate(invalid="ignore"):
+        rows = np.concatenate([old[-2 * new.shape[0] :], new])
+        known = np.count_nonzero(np.isfinite(rows), axis=1)
+        means = np.where(np.isfinite(rows), rows, 0.0).sum(axis=1) / np.maximum(known, 1)
+    means[known == 0] = np.nan
+    together = max(TOGETHER, new.shape[0] // 5)
+    return incidents(names, p, stood, means, onsets_of(means), together=together)
+
+
+def _p(reading: Reading) -> float:
+    if reading.evidence is None or reading.evidence.p_value is None:
+        return math.nan
+    return reading.evidence.p_value
