@@ -24,14 +24,18 @@ from daemon.due import Due, due_of
 from daemon.feed import Feed, FeedError, make_feed
 from daemon.health import Health
 from daemon.instance import Instance
+from daemon.judge import ACTOR, gate_detail
 from daemon.server import Server
 from daemon.session import STEPS, Pipeline
+from daemon.storage.audit import AuditStore
 from daemon.storage.bars import SessionBars
 from daemon.storage.database import Database
+from daemon.storage.gates import GateStore
 from daemon.storage.migrate import require_newest, upgrade
 from daemon.storage.origin import OriginStore
 from daemon.storage.runs import RunStore
 from market.exchange import Exchange, load_exchange
+from trading.gate import distrust
 
 DRAIN_S: Final = 5.0
 """Seconds a stop waits for messages that are being sent."""
@@ -69,6 +73,7 @@ async def run_live(settings: Settings, database: Database) -> None:
             delivery = Delivery(database, tuple(channel for channel, _ in channels), settings.delivery, clock)
             await delivery.recover()
             sessions = Sessions(database, settings, clock, pipeline, make_feed(settings.market), exchange)
+            await sessions.start()
             server = Server(database, health, clock, settings, version=version("forewarn"))
             await server.start()
             log.info("started", store=database.name, page="http://{}:{}/".format(*server.address))
@@ -152,6 +157,22 @@ class Sessions:
         """Return when the next session is due, aware UTC."""
         newest = self._newest_due()
         return due_of(self._exchange, self._exchange.next(newest), self._settings.schedule).due_at
+
+    async def start(self) -> None:
+        """At a start: what was ACTIVE is UNKNOWN until the sessions missed meanwhile have been judged."""
+        missed = await self._pending()
+        if not missed:
+            return
+        now = self._clock.now()
+        reason = f"started with {len(missed)} sessions not judged yet, the first of {missed[0]}"
+        async with self._database.write() as connection:
+            store = GateStore(connection)
+            before = await store.hold(now)
+            after = distrust(before, reason, at=now, actor=ACTOR)
+            if after is not before:
+                await store.move(before, after, session=None)
+                detail = gate_detail(before, after)
+                await AuditStore(connection).add(now, ACTOR, f"gate.{after.state}", detail)
 
     async def run_due(self, stop: asyncio.Event) -> int:
         """Run every session that is due and not complete in the ledger. Returns how many were run.

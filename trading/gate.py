@@ -122,6 +122,16 @@ def judge(gate: Gate, demands: tuple[Demand, ...], *, fresh: bool, at: datetime,
     return Gate(gate.scope, state, latched or gate.latched, gate.epoch + 1, at, rule, reason, actor)
 
 
+def distrust(gate: Gate, reason: str, *, at: datetime, actor: str) -> Gate:
+    """Fall back from ACTIVE to UNKNOWN, as at a start that finds sessions nobody has judged.
+
+    Any other state is at least as strict and stays.
+    """
+    if gate.state is not GateState.ACTIVE:
+        return gate
+    return Gate(gate.scope, GateState.UNKNOWN, False, gate.epoch + 1, at, "", reason, actor)
+
+
 def command(
     gate: Gate, state: GateState, *, epoch: int | None, at: datetime, reason: str, actor: str
 ) -> Gate:

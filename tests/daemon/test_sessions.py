@@ -113,7 +113,10 @@ async def test_missed_sessions_are_caught_up_in_order_and_their_late_orders_neve
     desk.at(missed[-1])
     desk.restart()
     await desk.pipeline.restore()
+    await desk.sessions.start()
+    assert await desk.gate() is GateState.UNKNOWN
     assert await desk.look() == len(missed)
+    assert await desk.gate() is GateState.ACTIVE
     orders = await desk.results("order")
     assert [orders[day]["late"] for day in missed] == [True] * (len(missed) - 1) + [False]
     assert all(orders[day]["orders"] == 0 for day in missed[:-1])
@@ -143,6 +146,13 @@ async def test_without_prices_until_the_deadline_the_gate_is_unknown(desk: Desk)
     desk.provider.down = False
     desk.at(desk.exchange.next(session))
     assert await desk.look() == 1
+    assert await desk.gate() is GateState.ACTIVE
+
+
+async def test_a_start_that_missed_nothing_keeps_the_gate(desk: Desk) -> None:
+    desk.restart()
+    await desk.pipeline.restore()
+    await desk.sessions.start()
     assert await desk.gate() is GateState.ACTIVE
 
 
