@@ -81,7 +81,7 @@ def _finding(rule: Rule, move: AlertTransition) -> Finding:
     reading = move.reading
     return Finding(
         subject=move.alert.subject,
-        value=_amount(rule.metric, reading.value),
+        value=amount(rule.metric, reading.value),
         limit=_limit(rule, reading),
         samples=reading.n,
         chance=_chance(reading.evidence),
@@ -89,7 +89,8 @@ def _finding(rule: Rule, move: AlertTransition) -> Finding:
     )
 
 
-def _amount(metric: str, value: float) -> str:
+def amount(metric: str, value: float) -> str:
+    """Return a metric's value as people read it: rates in per cent, the rest in three digits."""
     return f"{value:.1%}" if metric in PERCENT_METRICS else f"{value:.3g}"
 
 
@@ -98,7 +99,7 @@ def _limit(rule: Rule, reading: Reading) -> str:
     limit = reading.threshold if rule.own_limit else rule.threshold
     parts = []
     if limit is not None:
-        parts.append(f"{sign} {_amount(rule.metric, limit)}")
+        parts.append(f"{sign} {amount(rule.metric, limit)}")
     if rule.max_p_value is not None:
         parts.append(f"p <= {rule.max_p_value:g}")
     if rule.min_e_value is not None:

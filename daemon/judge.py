@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.alert import Alert, AlertState, AlertTransition, evaluate, firing
-from alerts.compose import compose, compose_gate
+from alerts.compose import amount, compose, compose_gate
 from alerts.message import Message, Severity
 from alerts.rule import Action, Rule
 from daemon.storage.alerts import AlertStore
@@ -97,7 +97,7 @@ class Judge:
         for alert in firing(alerts):
             rule = self._rules.get(alert.rule)
             if rule is not None and rule.action in DEMANDS:
-                reason = f"{rule.summary} ({alert.subject}: {alert.value:.4g})"
+                reason = f"{rule.summary} ({alert.subject} {amount(rule.metric, alert.value)})"
                 found.append(Demand(*DEMANDS[rule.action], rule.name, reason))
         return tuple(found)
 
