@@ -8,11 +8,11 @@ from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from daemon.config import ForecastSettings, TradingSettings
+from daemon.settings import ForecastSettings, TradingSettings
 from daemon.storage.gates import GateStore
 from daemon.storage.trading import PAPER, UNGATED, TradingStore
 from daemon.today import Settled
-from trading.account import Costs, Order, open_account, settle
+from trading.account import Costs, Order, open_account, reset_peak, settle
 from trading.gate import GateState, permits
 from trading.sizing import Limits, View, plan
 
@@ -58,9 +58,12 @@ class Books:
             now: The instant, aware UTC.
         """
         decided, session = sessions
-        store = TradingStore(connection)
-        gate = await GateStore(connection).hold(now)
+        store, gates = TradingStore(connection), GateStore(connection)
+        gate = await gates.hold(now)
         before = await store.account(PAPER) or open_account(self.cash)
+        if gate.lifted:
+            before = reset_peak(before)
+            await gates.settle_lift(gate)
         allowed = await self._allowed(store, gate.state, decided)
         done = settle(before, allowed, opens, closes, session, self.costs)
         await store.settle(session, done)
@@ -75,6 +78,7 @@ class Books:
             pairs=(),
             orders=len(allowed),
             failed=len(done.failed),
+            anew=gate.lifted,
             return_=done.account.equity / before.equity - 1.0 if before.positions or done.fills else None,
         )
 

@@ -20,8 +20,13 @@ app = typer.Typer(
 )
 trading = typer.Typer(help="Read the trading gate, close it, or lift a pause.", no_args_is_help=True)
 db = typer.Typer(help="The store's schema.", no_args_is_help=True)
+monitor = typer.Typer(
+    help="Run the monitors over your own tables. Exit code 0 ok, 1 breach, 2 cannot judge, 3 bad input.",
+    no_args_is_help=True,
+)
 app.add_typer(trading, name="trading")
 app.add_typer(db, name="db")
+app.add_typer(monitor, name="monitor")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="A TOML file; see config.toml for every key.")
@@ -36,7 +41,10 @@ EpochOption = Annotated[
     int | None, typer.Option("--epoch", help="Refuse unless the gate is still at this epoch.")
 ]
 ActorOption = Annotated[str | None, typer.Option("--by", help="Who says so; the login name by default.")]
-PortOption = Annotated[int | None, typer.Option("--port", help="TCP port of the status page; 0 picks one.")]
+PlotOption = Annotated[Path | None, typer.Option("--plot", help="Write a figure to this PNG file.")]
+PortOption = Annotated[
+    int | None, typer.Option("--port", min=0, max=65535, help="TCP port of the status page; 0 picks one.")
+]
 
 
 @app.command()
@@ -141,6 +149,53 @@ def db_upgrade(config: ConfigOption = None, database: DatabaseOption = None) -> 
     from daemon import commands
 
     commands.db_upgrade(config, database)
+
+
+@monitor.command("drift")
+def monitor_drift(
+    reference: Annotated[Path, typer.Argument(help="CSV or Parquet, rows in order of time.")],
+    current: Annotated[Path, typer.Argument(help="The same columns, later rows.")],
+    column: Annotated[
+        list[str] | None, typer.Option("--column", help="Which columns; all numeric ones by default.")
+    ] = None,
+    json: JsonOption = False,
+    plot: PlotOption = None,
+) -> None:
+    """Have the columns of CURRENT drifted from those of REFERENCE, beyond what chance does?"""
+    from daemon import monitor_commands
+
+    raise typer.Exit(monitor_commands.drift(reference, current, column or (), json=json, plot=plot))
+
+
+@monitor.command("calibration")
+def monitor_calibration(
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet, one forecast a row.")],
+    probability: Annotated[str, typer.Option(help="Column with the stated probability, in [0, 1].")],
+    outcome: Annotated[str, typer.Option(help="Column with 1 where it came true, else 0.")],
+    time: Annotated[str | None, typer.Option(help="Column with when it was stated.")] = None,
+    group: Annotated[str | None, typer.Option(help="Column to test group by group.")] = None,
+    json: JsonOption = False,
+    plot: PlotOption = None,
+) -> None:
+    """Do stated probabilities come true?"""
+    from daemon import monitor_commands
+
+    raise typer.Exit(
+        monitor_commands.calibration(file, probability, outcome, time=time, group=group, json=json, plot=plot)
+    )
+
+
+@monitor.command("performance")
+def monitor_performance(
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet, one trade or period a row, in order.")],
+    returns: Annotated[str, typer.Option("--return", help="Column with net returns, as fractions.")],
+    json: JsonOption = False,
+    plot: PlotOption = None,
+) -> None:
+    """Does a series of returns earn, and as it did at first?"""
+    from daemon import monitor_commands
+
+    raise typer.Exit(monitor_commands.performance(file, returns, json=json, plot=plot))
 
 
 @app.command()

@@ -20,14 +20,18 @@ from rich.console import Console
 
 from alerts.channels.channel import Channel
 from alerts.channels.console import ConsoleChannel
+from alerts.compose import compose_gate
+from alerts.message import Severity
 from daemon.clock import SystemClock
-from daemon.config import Settings, load_settings
+from daemon.config import load_settings
 from daemon.health import Health
-from daemon.live import run_live
+from daemon.judge import post
+from daemon.live import channel_levels, run_live
 from daemon.log import configure_log
 from daemon.person import lift, pause
 from daemon.replay import History, make_history, replay
 from daemon.server import Server
+from daemon.settings import Settings
 from daemon.storage.database import Database
 from daemon.storage.gates import GateStore
 from daemon.storage.migrate import require_newest, upgrade
@@ -92,12 +96,19 @@ def trading_command(
 ) -> None:
     """Move the gate because a person says so."""
     actor, now, wanted = by or getpass.getuser(), datetime.now(UTC), GateState(state)
+    channels = channel_levels(load_settings(config))
 
     async def move(store: Database) -> Gate:
         async with store.write() as connection:
             if wanted is GateState.UNKNOWN:
-                return await lift(connection, epoch=epoch, at=now, reason=reason, actor=actor)
-            return await pause(connection, wanted, epoch=epoch, at=now, reason=reason, actor=actor)
+                gate = await lift(connection, epoch=epoch, at=now, reason=reason, actor=actor)
+            else:
+                gate = await pause(connection, wanted, epoch=epoch, at=now, reason=reason, actor=actor)
+            title = f"{actor} moved trading to {gate.state}"
+            done = f"Trading is {gate.state} (epoch {gate.epoch}): {gate.reason}"
+            told = compose_gate(now.date(), title, done, Severity.WARNING, epoch=gate.epoch)
+            await post(connection, (told,), channels, now, now)
+            return gate
 
     _print_gate(asyncio.run(_with_store(config, database, move)))
 
@@ -133,13 +144,18 @@ def _replay(
         # A replay computes in a thread: it has the machine to itself and nobody waits for its event loop.
         threaded = settings.executor.model_copy(update={"kind": "thread"})
         settings = _with_port(settings.model_copy(update={"executor": threaded}), port)
-        asyncio.run(_replay_and_serve(history, exchange, settings, database, serve=serve, json=json))
+        try:
+            asyncio.run(_replay_and_serve(history, exchange, settings, database, serve=serve, json=json))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
 
 
 async def _replay_and_serve(
     history: History, exchange: Exchange, settings: Settings, url: str, *, serve: bool, json: bool
 ) -> None:
     started = time.perf_counter()
+    if (task := asyncio.current_task()) is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     console = Console(stderr=json, highlight=False)
     store = Database(url, durable=False)
     health = Health(SystemClock())

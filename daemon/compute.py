@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Literal, ParamSpec, TypeVar
@@ -23,7 +26,9 @@ class Compute:
     def of(cls, kind: Literal["process", "thread", "inline"], workers: int) -> Compute:
         """Build the configured kind. Processes are spawned, never forked from a running loop."""
         if kind == "process":
-            return cls(ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")))
+            spawn = multiprocessing.get_context("spawn")
+            pool = ProcessPoolExecutor(workers, spawn, initializer=_end_with, initargs=(os.getpid(),))
+            return cls(pool)
         return cls(ThreadPoolExecutor(workers, thread_name_prefix="compute") if kind == "thread" else None)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -37,6 +42,17 @@ class Compute:
         """Stop the workers once their present work is done."""
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with(parent: int) -> None:
+    """In a worker: end when the parent is gone, however it died."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def _call(function: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]) -> T:

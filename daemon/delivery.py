@@ -10,7 +10,7 @@ import structlog
 from alerts.channels.channel import Channel, PermanentError, TransientError, UnknownOutcomeError
 from alerts.message import Event, Finding, Message, Severity
 from daemon.clock import Clock
-from daemon.config import DeliverySettings
+from daemon.settings import DeliverySettings
 from daemon.storage.database import Database
 from daemon.storage.outbox import OutboxStore, Parcel, Status
 

@@ -12,6 +12,7 @@ INTERRUPTED: Final = 130
 def exit_code(error: Exception) -> int | None:
     """Return the exit code of an error that a person can mend, or None of one that is our own fault."""
     from daemon.config import ConfigError
+    from daemon.data_file import DataFileError
     from daemon.instance import InstanceError
     from daemon.replay import ReplayError
     from daemon.server import ServerError
@@ -24,6 +25,13 @@ def exit_code(error: Exception) -> int | None:
     if isinstance(error, GateError | InstanceError):
         return REFUSED
     mendable = (
-        ConfigError | DatabaseError | ExchangeError | OriginError | PriceFileError | ReplayError | ServerError
+        ConfigError
+        | DataFileError
+        | DatabaseError
+        | ExchangeError
+        | OriginError
+        | PriceFileError
+        | ReplayError
+        | ServerError
     )
     return BAD_INPUT if isinstance(error, mendable) else None

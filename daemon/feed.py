@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import structlog
 
-from daemon.config import MarketSettings
+from daemon.settings import MarketSettings
 from daemon.storage.bars import SessionBars
 from market.chain import link
 from market.panel import FIELDS, FloatArray, Panel
@@ -43,10 +43,15 @@ class Feed:
     async def history(self, sessions: tuple[date, ...]) -> tuple[SessionBars, ...]:
         """Fetch the sessions before the first live one; those without a bar are NaN.
 
+        A hole in the history would stay for ever, so a ticker without any bar is an error.
+
         Raises:
-            FeedError: The provider failed.
+            FeedError: The provider failed, or has nothing for a ticker.
         """
         panel = await self._fetch(sessions[0], sessions[-1])
+        empty = [ticker for i, ticker in enumerate(panel.tickers) if np.isnan(panel.close[:, i]).all()]
+        if empty:
+            raise FeedError(f"no history for {', '.join(empty)} yet; mend the provider or market.tickers")
         return tuple(SessionBars(day, _row(panel, day)) for day in sessions)
 
     async def session(self, session: date, last: SessionBars | None) -> SessionBars:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Coroutine
-from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from rich.console import Console
@@ -16,26 +15,22 @@ from alerts.channels.channel import Channel
 from alerts.channels.console import ConsoleChannel
 from alerts.message import Severity
 from daemon.alarm import Alarm
-from daemon.clock import Clock, SystemClock
+from daemon.clock import SystemClock
 from daemon.compute import Compute
-from daemon.config import Settings
 from daemon.delivery import Delivery
-from daemon.due import Due, due_of
-from daemon.feed import Feed, FeedError, make_feed
+from daemon.feed import FeedError, make_feed
 from daemon.health import Health
 from daemon.instance import Instance
-from daemon.judge import ACTOR, gate_detail
 from daemon.server import Server
-from daemon.session import STEPS, Pipeline
-from daemon.storage.audit import AuditStore
-from daemon.storage.bars import SessionBars
+from daemon.session import Pipeline
+from daemon.sessions import Sessions
+from daemon.settings import Settings
 from daemon.storage.database import Database
-from daemon.storage.gates import GateStore
 from daemon.storage.migrate import require_newest, upgrade
 from daemon.storage.origin import OriginStore
-from daemon.storage.runs import RunStore
-from market.exchange import Exchange, load_exchange
-from trading.gate import distrust
+from market.exchange import load_exchange
+
+T = TypeVar("T")
 
 DRAIN_S: Final = 5.0
 """Seconds a stop waits for messages that are being sent."""
@@ -59,7 +54,9 @@ async def run_live(settings: Settings, database: Database) -> None:
     health = Health(clock)
     compute = Compute.of(settings.executor.kind, settings.executor.workers)
     channels = make_channels(settings)
+    server = Server(database, health, clock, settings, version=version("forewarn"))
     try:
+        await server.start()  # first: a port in use must change nothing
         await (upgrade(database) if database.is_sqlite else require_newest(database))
         async with Instance(database):
             async with database.write() as connection:
@@ -72,17 +69,16 @@ async def run_live(settings: Settings, database: Database) -> None:
             await pipeline.restore()
             delivery = Delivery(database, tuple(channel for channel, _ in channels), settings.delivery, clock)
             await delivery.recover()
-            sessions = Sessions(database, settings, clock, pipeline, make_feed(settings.market), exchange)
+            feed = make_feed(settings.market)
+            sessions = Sessions(database, settings, clock, pipeline, feed, exchange, levels)
             await sessions.start()
-            server = Server(database, health, clock, settings, version=version("forewarn"))
-            await server.start()
             log.info("started", store=database.name, page="http://{}:{}/".format(*server.address))
             try:
                 await _until_told(settings, sessions, delivery, health)
             finally:
-                await server.stop()
                 await delivery.aclose()
     finally:
+        await server.stop()
         compute.close()
         await database.aclose()
     log.info("stopped")
@@ -134,117 +130,11 @@ async def _delivery_loop(
         log.warning("messages wait in the outbox for the next start")
 
 
-class Sessions:
-    """Knows which sessions are due and runs them in order."""
-
-    def __init__(
-        self,
-        database: Database,
-        settings: Settings,
-        clock: Clock,
-        pipeline: Pipeline,
-        feed: Feed,
-        exchange: Exchange,
-    ) -> None:
-        self._database = database
-        self._settings = settings
-        self._clock = clock
-        self._pipeline = pipeline
-        self._feed = feed
-        self._exchange = exchange
-
-    def next_due_at(self) -> datetime:
-        """Return when the next session is due, aware UTC."""
-        newest = self._newest_due()
-        return due_of(self._exchange, self._exchange.next(newest), self._settings.schedule).due_at
-
-    async def start(self) -> None:
-        """At a start: what was ACTIVE is UNKNOWN until the sessions missed meanwhile have been judged."""
-        missed = await self._pending()
-        if not missed:
-            return
-        now = self._clock.now()
-        reason = f"started with {len(missed)} sessions not judged yet, the first of {missed[0]}"
-        async with self._database.write() as connection:
-            store = GateStore(connection)
-            before = await store.hold(now)
-            after = distrust(before, reason, at=now, actor=ACTOR)
-            if after is not before:
-                await store.move(before, after, session=None)
-                detail = gate_detail(before, after)
-                await AuditStore(connection).add(now, ACTOR, f"gate.{after.state}", detail)
-
-    async def run_due(self, stop: asyncio.Event) -> int:
-        """Run every session that is due and not complete in the ledger. Returns how many were run.
-
-        Raises:
-            FeedError: A session's prices are not there yet; the sessions before it have been run.
-        """
-        if self._exchange.known_end - self._clock.now().date() < timedelta(days=90):
-            self._exchange = await asyncio.to_thread(load_exchange, self._settings.market.calendar)
-        await self._fill_history()
-        ran = 0
-        for session in await self._pending():
-            if stop.is_set():
-                break
-            due = due_of(self._exchange, session, self._settings.schedule)
-            await self._pipeline.run(due, await self._bars(due))
-            log.info("session done", session=str(session))
-            ran += 1
-        return ran
-
-    async def _fill_history(self) -> None:
-        """On a new store: keep the bars and features of the sessions before the first to be forecast."""
-        async with self._database.read() as connection:
-            if await RunStore(connection).last_session("judge") is not None:
-                return
-            known = await RunStore(connection).last_session("features")
-        newest = self._newest_due()
-        before = self._sessions_before(newest, self._settings.market.history_sessions)
-        missing = tuple(day for day in before if known is None or day > known)
-        if not missing:
-            return
-        log.info("fetching history", first=str(missing[0]), last=str(missing[-1]))
-        for day in await self._feed.history(missing):
-            due = due_of(self._exchange, day.session, self._settings.schedule)
-            await self._pipeline.run(due, day, warm_up=True)
-
-    async def _pending(self) -> tuple[date, ...]:
-        """Return the due sessions whose last step is not in the ledger, oldest first."""
-        async with self._database.read() as connection:
-            complete = await RunStore(connection).last_session(STEPS[-1])
-        newest = self._newest_due()
-        if complete is None:
-            return (newest,)
-        return tuple(day for day in self._exchange.sessions(complete, newest) if day > complete)
-
-    async def _bars(self, due: Due) -> SessionBars:
-        """Return a session's bars, complete enough or late enough to go on without the rest."""
-        if (kept := self._pipeline.bars_of(due.session)) is not None:
-            return kept
-        deadline = due.due_at + timedelta(minutes=self._settings.schedule.data_deadline_minutes)
-        late = self._clock.now() >= deadline
-        try:
-            day = await self._feed.session(due.session, self._pipeline.last_bars())
-        except FeedError:
-            if not late:
-                raise
-            day = SessionBars.unknown(due.session, len(self._pipeline.memory.tickers))
-        if day.missing > self._settings.monitors.max_missing and not late:
-            raise FeedError(f"{day.missing:.0%} of the bars of {due.session} are missing so far")
-        return day
-
-    def _newest_due(self) -> date:
-        now = self._clock.now()
-        day = now.astimezone(UTC).date() + timedelta(days=1)
-        while True:
-            day = self._exchange.previous(day)
-            if due_of(self._exchange, day, self._settings.schedule).due_at <= now:
-                return day
-
-    def _sessions_before(self, session: date, count: int) -> tuple[date, ...]:
-        days = self._exchange.sessions(session - timedelta(days=count * 2), session)
-        return tuple(day for day in days if day < session)[-count:]
+def channel_levels(settings: Settings) -> tuple[tuple[str, Severity], ...]:
+    """Return the enabled channels by name, each with the least severity it is told of."""
+    wanted = settings.channels
+    named = (("console", wanted.console), ("slack", wanted.slack), ("email", wanted.email))
+    return tuple((name, channel.min_severity) for name, channel in named if channel.enabled)
 
 
 def make_channels(settings: Settings) -> tuple[tuple[Channel, Severity], ...]:

@@ -12,9 +12,6 @@ from alerts.message import Severity
 from daemon.judge import gate_detail, post
 from daemon.storage.audit import AuditStore
 from daemon.storage.gates import GateStore
-from daemon.storage.readings import ReadingStore
-from daemon.storage.trading import PAPER, TradingStore
-from monitors.watch import WatchState
 from trading.gate import Gate, GateState, command
 
 SIMULATED: Final = "simulated-operator"
@@ -42,22 +39,15 @@ async def lift(
 ) -> Gate:
     """Lift a latched gate, inside the caller's transaction.
 
-    What led to the halt is over: the drawdown starts anew from the present equity, and the monitors' bets
-    against the win rate and the calibration start anew too.
+    Where a rule had latched it, what led there is over: the next settlement starts the drawdown anew from the
+    present equity, and the monitors' bets anew. A person's own pause leaves them as they are.
 
     Raises:
         GateError: The command is refused.
     """
-    gate = await _command(
+    return await _command(
         connection, GateState.UNKNOWN, epoch=epoch, at=at, reason=reason, actor=actor, session=session
     )
-    await TradingStore(connection).reset_peak(PAPER)
-    readings = ReadingStore(connection)
-    saved = await readings.state("watch")
-    if saved is not None:
-        restarted = WatchState.from_dict(saved["state"]).restarted().to_dict()
-        await readings.save_state("watch", saved["session"], restarted)
-    return gate
 
 
 async def act_simulated(

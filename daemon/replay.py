@@ -15,12 +15,12 @@ from alerts.channels.channel import Channel
 from alerts.message import Severity
 from daemon.clock import ReplayClock, SystemClock
 from daemon.compute import Compute
-from daemon.config import Settings
 from daemon.delivery import Delivery
 from daemon.due import Due, due_of
 from daemon.instance import Instance
 from daemon.person import act_simulated
 from daemon.session import Pipeline
+from daemon.settings import Settings
 from daemon.storage.bars import SessionBars
 from daemon.storage.database import Database
 from daemon.storage.gates import GateStore
@@ -78,6 +78,10 @@ def make_history(
     Raises:
         ReplayError: A date is no session of the exchange, or no session remains.
     """
+    if all(ticker.startswith("^") for ticker in panel.tickers):
+        raise ReplayError(
+            f"{name}: every ticker starts with ^ and is only read; add one to forecast and trade"
+        )
     first, last = panel.sessions[0], min(end or panel.sessions[-1], panel.sessions[-1])
     sessions = exchange.sessions(first, last)
     strangers = [day for day in panel.sessions if day <= last and day not in set(sessions)]
@@ -131,6 +135,7 @@ async def replay(
                 warm_up = session < history.start
                 if not warm_up:
                     await operator.act(due)
+                    await delivery.drain()
                 await pipeline.run(due, _bars(history.panel, rows, session), warm_up=warm_up)
                 await delivery.drain()
             progress(count, len(history.sessions), session)
@@ -206,7 +211,7 @@ def _origin(history: History, settings: Settings) -> dict[str, str]:
     text = json.dumps(relevant, sort_keys=True)
     return {
         "kind": "replay",
-        "history": history.fingerprint,
+        "price history": history.fingerprint,
         "settings": hashlib.sha256(text.encode()).hexdigest(),
     }
 

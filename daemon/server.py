@@ -15,9 +15,9 @@ from aiohttp import web
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from daemon.clock import Clock
-from daemon.config import Settings
 from daemon.health import Health, LoopHealth
 from daemon.page import STYLE_HASH, render, render_unreadable
+from daemon.settings import Settings
 from daemon.status import GateStatus, Status, read_status, to_plain
 from daemon.storage.database import Database, DatabaseError
 

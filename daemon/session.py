@@ -22,10 +22,10 @@ from alerts.message import Severity
 from daemon.books import Books
 from daemon.clock import Clock, SystemClock
 from daemon.compute import Compute
-from daemon.config import Settings
 from daemon.due import Due
 from daemon.judge import Judge
 from daemon.memory import Memory
+from daemon.settings import Settings
 from daemon.storage.bars import BarStore, SessionBars
 from daemon.storage.database import Database
 from daemon.storage.features import FeatureStore
@@ -190,6 +190,7 @@ class Pipeline:
             return {
                 "orders": settled.orders,
                 "failed": settled.failed,
+                "anew": settled.anew,
                 "return": settled.return_,
                 "outcomes": len(pairs),
             }
@@ -213,6 +214,8 @@ class Pipeline:
         async with self._database.read() as connection:
             saved = await ReadingStore(connection).state("watch")
         state = WatchState.from_dict(saved["state"]) if saved else WatchState.start()
+        if _settled(today).anew:
+            state = state.restarted()
         after, readings = await self._compute.run(watch, state, self._facts(due.session, today))
 
         async def write(connection: AsyncConnection) -> dict[str, Any]:

@@ -26,11 +26,11 @@ from trading.gate import GLOBAL, GateState
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A time in which the gate was not ACTIVE, after it first was.
+    """A time in which the gate was not ACTIVE, after it first was; a person's lift ends it.
 
     Attributes:
         start: The session whose judgement closed it.
-        end: The session whose judgement opened it again; None while it is closed.
+        end: The session in which it was lifted or judged open again; None while it is closed.
         rule: The rule that closed it; `no_fresh_data` or `person` where none did.
         strictest: The strictest state in between.
         reason: Why, in words.
@@ -174,7 +174,8 @@ async def _pauses(connection: AsyncConnection, judged: list[date]) -> tuple[Paus
     opened = False
     current: list[Any] = []
     for row in await connection.execute(query):
-        if row.after == GateState.ACTIVE:
+        lift = row.after == GateState.UNKNOWN and row.actor != "forewarn"
+        if row.after == GateState.ACTIVE or lift:
             if current:
                 found.append(_pause(current, row, judged))
             opened, current = True, []
@@ -190,7 +191,6 @@ def _pause(rows: list[Any], ended: Any, judged: list[date]) -> Pause:  # noqa: A
     start = first.session or first.at.date()
     end = (ended.session or ended.at.date()) if ended is not None else None
     fallback = "person" if first.actor != "forewarn" else "no_fresh_data"
-    lifted = [row.actor for row in rows if row.actor != "forewarn" and row.after == GateState.UNKNOWN]
     return Pause(
         start=start,
         end=end,
@@ -198,7 +198,7 @@ def _pause(rows: list[Any], ended: Any, judged: list[date]) -> Pause:  # noqa: A
         strictest=max((GateState(row.after) for row in rows), key=lambda state: state.strictness),
         reason=first.reason,
         sessions=sum(start <= day and (end is None or day < end) for day in judged),
-        lifted_by=lifted[-1] if lifted else "",
+        lifted_by=ended.actor if ended is not None and ended.actor != "forewarn" else "",
     )
 
 

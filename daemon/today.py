@@ -28,6 +28,7 @@ class Settled:
         pairs: (stated probability, outcome 1.0 or 0.0) of the forecasts that were resolved, by ticker.
         orders: Orders that were due to be filled.
         failed: How many of them were not.
+        anew: Whether a lift starts the drawdown and the monitors' bets anew.
         return_: Equity's change since the last close, a fraction; None where nothing was held in between.
     """
 
@@ -37,6 +38,7 @@ class Settled:
     pairs: tuple[tuple[float, float], ...]
     orders: int
     failed: int
+    anew: bool
     return_: float | None
 
 
@@ -72,6 +74,7 @@ class Today:
                 pairs=await ForecastStore(connection).resolved_on(session),
                 orders=counts["orders"],
                 failed=counts["failed"],
+                anew=counts["anew"],
                 return_=counts["return"],
             )
         if "monitor" in done:

@@ -24,7 +24,7 @@ from monitors.window_law import LEAST_P
 FOLDS = 4
 MOST_ROWS = 8_000
 MOST_PAIRS = 300  # products beyond the most correlated ones are left out
-MOST_RUNS = 400
+MOST_RUNS = 200
 LEAST_RUNS = 20
 LEAST_ROWS = 100  # of the window with every feature known
 LEAST_TICKERS = 10  # from which features are held against the session's mean over tickers

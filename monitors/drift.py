@@ -79,13 +79,15 @@ class DriftReference:
 
     def joint_law(self, counted: tuple[int, ...]) -> WindowLaw | None:
         """The law of the sum of -ln p over these features; None where hardly a window is known in all."""
-        if counted not in self._joint_laws:
+        entry = self._joint_laws.get(counted)
+        if entry is None:
+            entry = (_joint_law([self.features[i] for i in counted]),)
             self._joint_laws.clear()  # one entry: which features are known hardly changes
-            self._joint_laws[counted] = _joint_law([self.features[i] for i in counted])
-        return self._joint_laws[counted]
+            self._joint_laws[counted] = entry
+        return entry[0]
 
     @cached_property
-    def _joint_laws(self) -> dict[tuple[int, ...], WindowLaw | None]:
+    def _joint_laws(self) -> dict[tuple[int, ...], tuple[WindowLaw | None]]:
         return {}
 
     @property

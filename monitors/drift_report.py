@@ -117,11 +117,11 @@ def _short_of_windows(
             state=State.BREACH if stands[i] else unlikely,
             evidence=Evidence("kolmogorov_effective_n", p_value=float(p[i])),
         )
-    share = readings[-1]
-    if not np.isnan(p).all() and share.state is not State.NO_DATA:
+    whole = readings[-1]
+    if not np.isnan(p).all() and whole.state is not State.NO_DATA:
         value = float(stands.sum()) / int((~np.isnan(p)).sum())
         detail = f"{int(stands.sum())} features drifted; too short for windows of its own"
-        judged[-1] = replace(share, value=value, state=State.WARN if value else State.OK, detail=detail)
+        judged[-1] = replace(whole, value=value, state=State.WARN if value else State.OK, detail=detail)
     return tuple(judged)
 
 

@@ -20,6 +20,7 @@ from monitors.verdict import Subject, graded
 
 OWN_WINDOWS = "own_windows"
 INDEPENDENT = ("yurdakul_chi_square", "kolmogorov_independent")
+ALL_KNOWN = "0% of the window unknown"
 STUCK = 0.9  # share of values standing still over five sessions that no live feed shows
 
 
@@ -58,7 +59,7 @@ class FeatureDrift:
     @property
     def presence(self) -> str:
         """How much of the window is there, for a person."""
-        clause = f"{self.missing:.0%} of the window unknown"
+        clause = f"{self.missing:.0%} of the window unknown" if self.missing else ALL_KNOWN
         return f"{clause}, {self.infinite} infinite" if self.infinite else clause
 
 
@@ -144,8 +145,10 @@ class Presence:
     def of(cls, values: FloatArray) -> Presence:
         """Look at a window of shape (features, sessions, tickers), not empty."""
         flat = values.reshape(values.shape[0], -1)
-        n = flat.shape[1] - np.count_nonzero(np.isnan(flat), axis=1)
         ordered = np.sort(flat, axis=1)
+        n = np.full(flat.shape[0], flat.shape[1])
+        if np.isnan(ordered[:, -1]).any():  # NaN sorts last
+            n -= np.count_nonzero(np.isnan(ordered), axis=1)
         least, most = ordered[:, 0], ordered[np.arange(n.size), np.maximum(n - 1, 0)]
         infinite = np.zeros(n.size, dtype=np.int64)
         if np.isinf(least).any() or np.isinf(most).any():

@@ -123,14 +123,13 @@ def rank_correlation(values: FloatArray) -> FloatArray:
 
 
 def centred_ranks(values: FloatArray) -> FloatArray:
-    """Ranks of each column less their mean, 0 where unknown or where the column does not vary, same shape."""
-    known = ~np.isnan(values)
-    order = np.argsort(values, axis=0, kind="stable")
-    ranks = np.empty(values.shape)
-    np.put_along_axis(ranks, order, np.arange(values.shape[0], dtype=np.float64)[:, None], axis=0)
-    ranks -= (np.maximum(known.sum(axis=0), 1) - 1) / 2
-    least, most = (np.where(known, values, end) for end in (np.inf, -np.inf))
-    ranks[~known | (least.min(axis=0, initial=np.inf) >= most.max(axis=0, initial=-np.inf))] = 0.0
+    """Ranks of each column less their mean, ties their middle, 0 where unknown, same shape."""
+    ranks = np.zeros(values.shape)
+    for column, held in zip(ranks.T, values.T, strict=True):
+        known = ~np.isnan(held)
+        ordered = np.sort(held[known])
+        ends = (ordered.searchsorted(held[known], side) for side in ("left", "right"))
+        column[known] = sum(ends) / 2 - ordered.size / 2
     return ranks
 
 

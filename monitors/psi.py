@@ -48,6 +48,10 @@ def psi(reference: IntArray, current: IntArray) -> FloatArray:
 
     Returns:
         PSI over the last axis, non-negative; two empty samples give 0.
+
+    Example:
+        >>> round(float(psi(np.array([10, 20]), np.array([20, 10]))), 6)
+        0.431645
     """
     bins = reference.shape[-1]
     p = (reference + HALF_COUNT) / (reference.sum(axis=-1, keepdims=True) + HALF_COUNT * bins)

@@ -74,11 +74,11 @@ class Stack:
     A padded knot is +inf, where the reference's share is 1 and so is that of every window.
 
     Attributes:
-        knots: Strictly increasing knots of each feature, not padded.
+        knots: Increasing, padded with +inf, shape (features, knots).
         shares: Share of the reference <= each knot, shape (features, knots).
         coarse_knots: The coarse knots, padded with the last one, shape (features, coarse).
         coarse_shares: Share of the reference <= each of them, shape (features, coarse).
-        interval: In which coarse interval each knot lies, shape (features, knots).
+        interval: In which coarse interval each knot lies, counted on over all features, (features, knots).
         edges: PSI edges, padded with +inf, shape (features, bins - 1).
         edge_at: Index of the edges among the coarse knots; one past the last where padded.
         counts: Reference values in each bin, 0 where padded, shape (features, bins).
@@ -90,7 +90,7 @@ class Stack:
         ks_laws: Null of the squared coarse KS distance.
     """
 
-    knots: tuple[FloatArray, ...]
+    knots: FloatArray
     shares: FloatArray
     coarse_knots: FloatArray
     coarse_shares: FloatArray
@@ -108,7 +108,7 @@ class Stack:
     @classmethod
     def of(cls, features: Sequence[FeatureReference]) -> Stack:
         """Put features side by side; one that cannot be compared is all padding."""
-        knots = tuple(feature.grid.knots for feature in features)
+        knots = _padded([feature.grid.knots for feature in features], np.inf)
         shares = _padded([feature.grid.below / max(feature.n, 1) for feature in features], 1.0)
         lasts = np.array([max(feature.coarse.size - 1, 0) for feature in features])
         width = 1 + int(lasts.max(initial=0))
@@ -120,8 +120,10 @@ class Stack:
             if feature.coarse.size:
                 coarse[i] = feature.coarse[np.minimum(np.arange(width), lasts[i])]
                 coarse_knots[i] = feature.grid.knots[coarse[i]]
-                interval[i, : knots[i].size] = feature.coarse.searchsorted(np.arange(knots[i].size))
-                interval[i, knots[i].size :] = lasts[i]
+                size = feature.grid.knots.size
+                interval[i, :size] = feature.coarse.searchsorted(np.arange(size))
+                interval[i, size:] = lasts[i]
+        interval += width * np.arange(len(features))[:, None]
         counts = _padded([feature.counts for feature in features], 0).astype(np.int64)
         filled = np.array([feature.counts.size for feature in features])
         return cls(
@@ -140,6 +142,11 @@ class Stack:
             Laws.of([f.null.psi if f.null is not None else None for f in features]),
             Laws.of([f.null.ks if f.null is not None else None for f in features]),
         )
+
+    @property
+    def width(self) -> int:
+        """Knots a feature, padding included."""
+        return int(self.shares.shape[1])
 
     def has_null(self, n: IntArray) -> BoolArray:
         """Where a window of n values can be held against the reference's own, shape (features,)."""
@@ -196,12 +203,17 @@ class Stack:
         rise = gaps[:, 1:] + np.diff(held, axis=1), np.diff(window, axis=1) - gaps[:, 1:]
         np.maximum(*rise, out=room[:, 1:])
         open_ = room > best[:, None]
-        rows = zip(ordered, n.tolist(), open_, self.interval, self.knots, self.shares, strict=True)
-        for i, (values, count, wide, interval, knots, shares) in enumerate(rows):
-            at = wide.take(interval[: knots.size]).nonzero()[0]
-            if at.size and count:
-                seen = values[:count].searchsorted(knots[at], "right") / count
-                best[i] = max(best[i], np.abs(seen - shares[at]).max())
+        at = open_.ravel().take(self.interval.ravel()).nonzero()[0]
+        if at.size == 0:
+            return np.asarray(best)
+        cuts = at.searchsorted(self.width * np.arange(n.size + 1))
+        fine, seen, total = self.knots.take(at), np.empty(at.size), n.tolist()
+        for i in (np.diff(cuts) > 0).nonzero()[0].tolist():
+            part = slice(cuts[i], cuts[i + 1])
+            seen[part] = ordered[i, : total[i]].searchsorted(fine[part], "right") / max(total[i], 1)
+        found = np.abs(seen - self.shares.take(at))
+        filled = (np.diff(cuts) > 0).nonzero()[0]
+        best[filled] = np.maximum(best[filled], np.maximum.reduceat(found, cuts[:-1][filled]))
         return np.asarray(best)
 
 

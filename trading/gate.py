@@ -45,6 +45,8 @@ class Gate:
         rule: The rule that caused the state, or "" where a person or the start did.
         reason: Why, in words.
         actor: Who moved it: `forewarn`, a person's name, or `simulated-operator` in a replay.
+        lifted: A person has lifted what a rule latched, and no session has been settled since. Until one is,
+            the gate stays UNKNOWN: the readings still speak of the time before.
     """
 
     scope: str
@@ -55,6 +57,7 @@ class Gate:
     rule: str
     reason: str
     actor: str
+    lifted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,11 @@ def judge(gate: Gate, demands: tuple[Demand, ...], *, fresh: bool, at: datetime,
         actor: Who decides.
 
     Returns:
-        The gate unchanged, or the next one with its epoch raised. A latched gate only ever gets stricter.
+        The gate unchanged, or the next one with its epoch raised. A latched gate only ever gets stricter, and
+        one just lifted stays UNKNOWN until a session has been settled.
     """
+    if gate.lifted:
+        return gate
     wanted = max(demands, key=lambda demand: (demand.state.strictness, demand.latched), default=None)
     floor = GateState.ACTIVE if fresh else GateState.UNKNOWN
     if wanted is not None and wanted.state.strictness > floor.strictness:
@@ -170,6 +176,7 @@ def command(
         gate,
         state=state,
         latched=state is not GateState.UNKNOWN,
+        lifted=state is GateState.UNKNOWN and bool(gate.rule),
         epoch=gate.epoch + 1,
         since=at,
         rule="",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, StaticPool
 
@@ -20,7 +20,7 @@ from daemon.storage.sqlite_connection import open_sqlite
 BUSY_TIMEOUT_S = 30.0
 """Seconds a SQLite statement waits for another process's lock."""
 
-UNREACHABLE = (OSError, OperationalError, InterfaceError)
+UNREACHABLE = (OSError, DBAPIError)
 
 
 class DatabaseError(Exception):
@@ -115,17 +115,16 @@ class Database:
 
     @asynccontextmanager
     async def _begin(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        try:
-            connection = await engine.connect()
-        except UNREACHABLE as error:
-            raise DatabaseError(
-                f"cannot open {self.name}: {_cause(error)}; check the URL and the server"
-            ) from None
-        try:
-            async with connection.begin():
-                yield connection
-        finally:
-            await asyncio.shield(connection.close())
+        async with AsyncExitStack() as stack:
+            try:
+                connection = await engine.connect()
+                stack.push_async_callback(_close, connection)
+                await stack.enter_async_context(connection.begin())
+            except UNREACHABLE as error:
+                raise DatabaseError(
+                    f"cannot use {self.name}: {_cause(error)}; check the URL, the server and who else writes"
+                ) from None
+            yield connection
 
     def _reading_engine(self) -> AsyncEngine:
         if self._is_sqlite:
@@ -184,7 +183,11 @@ def _configure(synchronous: str, *, read_only: bool) -> Any:  # noqa: ANN401 - a
         connection.isolation_level = None  # transactions begin where we say so, not where sqlite3 guesses
         cursor = connection.cursor()
         pragmas = ["foreign_keys=ON", f"busy_timeout={int(BUSY_TIMEOUT_S * 1000)}"]
-        pragmas += ["query_only=ON"] if read_only else ["journal_mode=WAL", f"synchronous={synchronous}"]
+        pragmas += (
+            ["query_only=ON", "schema_version"]
+            if read_only
+            else ["journal_mode=WAL", f"synchronous={synchronous}"]
+        )
         for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
@@ -198,6 +201,10 @@ def _begin_immediate(connection: Any) -> None:  # noqa: ANN401 - an event hook
 
 def _begin_deferred(connection: Any) -> None:  # noqa: ANN401 - an event hook
     connection.exec_driver_sql("BEGIN")
+
+
+async def _close(connection: AsyncConnection) -> None:
+    await asyncio.shield(connection.close())
 
 
 def _cause(error: BaseException) -> str:

@@ -61,6 +61,10 @@ class GateStore:
         await self._connection.execute(insert(gate_transitions), [row])
         return await self._cancel(after)
 
+    async def settle_lift(self, gate: Gate) -> None:
+        """Write that a session has been settled since the lift."""
+        await self._connection.execute(update(gates).where(gates.c.scope == gate.scope).values(lifted=False))
+
     async def _cancel(self, gate: Gate) -> int:
         refused = [flag for flag in (True, False) if not permits(gate.state, reducing=flag)]
         if not refused:
@@ -84,6 +88,7 @@ def _row(gate: Gate) -> dict[str, object]:
         "state": gate.state.value,
         "latched": gate.latched,
         "epoch": gate.epoch,
+        "lifted": gate.lifted,
         "since": gate.since,
         "rule": gate.rule,
         "reason": gate.reason,

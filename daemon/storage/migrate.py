@@ -36,7 +36,7 @@ async def require_newest(database: Database) -> None:
     if found != newest:
         raise DatabaseError(
             f"{database.name} has schema {found or 'none'}, this version needs {newest}; "
-            f"run: forewarn db upgrade --database {database.name}"
+            "run `forewarn db upgrade` with the same --database"
         )
 
 

@@ -41,6 +41,11 @@ class OriginStore:
         for key, value in sorted(wanted.items()):
             if found.get(key) != value:
                 raise OriginError(
-                    f"{name} belongs to another history: its {key} is {found.get(key, 'not set')!r}, "
-                    f"this one's is {value!r}; name another --database or delete that one"
+                    f"{name} belongs to something else: its {key} is {_short(found.get(key, 'not set'))}, "
+                    f"this one's is {_short(value)}; name another --database or delete that one"
                 )
+
+
+def _short(value: str) -> str:
+    """Return a fingerprint by its first digits."""
+    return value if len(value) < 16 else f"{value[:8]}..."

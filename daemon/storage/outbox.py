@@ -166,13 +166,6 @@ class OutboxStore:
         )
         return done.rowcount
 
-    async def next_due(self) -> datetime | None:
-        """Return when the next message is due; None where nothing waits."""
-        waiting = [Status.PENDING.value, Status.RETRY.value, Status.UNKNOWN.value]
-        soonest = select(func.min(outbox.c.due_wall_at)).where(outbox.c.status.in_(waiting))
-        found: datetime | None = (await self._connection.execute(soonest)).scalar()
-        return found
-
     async def _set(self, parcel: Parcel, *, status: Status, **values: object) -> None:
         await self._connection.execute(
             update(outbox)

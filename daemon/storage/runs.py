@@ -43,6 +43,12 @@ class RunStore:
         }
         await self._connection.execute(insert(runs), [row])
 
+    async def first_session(self, job: str) -> date | None:
+        """Return the oldest session for which a job has run."""
+        oldest = select(func.min(runs.c.session)).where(runs.c.job == job)
+        found: date | None = (await self._connection.execute(oldest)).scalar()
+        return found
+
     async def last_session(self, job: str) -> date | None:
         """Return the newest session for which a job has run."""
         newest = select(func.max(runs.c.session)).where(runs.c.job == job)

@@ -269,6 +269,12 @@ gates = Table(
     Column("state", String(16), nullable=False),
     Column("latched", Boolean, nullable=False),
     Column("epoch", Integer, nullable=False),
+    Column(
+        "lifted",
+        Boolean,
+        nullable=False,
+        comment="a rule's latch was lifted; the next settlement starts anew",
+    ),
     Column("since", UtcDateTime, nullable=False),
     Column("rule", String(64), nullable=False),
     Column("reason", Text, nullable=False),

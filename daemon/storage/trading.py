@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.storage.schema import accounts, fills, orders, trades, ungated_orders
@@ -121,15 +121,6 @@ class TradingStore:
         """
         query = select(accounts).where(accounts.c.book == book, accounts.c.session == session)
         return _account((await self._connection.execute(query)).one())
-
-    async def reset_peak(self, book: str) -> None:
-        """Start the drawdown of a book anew from its newest equity."""
-        newest = select(func.max(accounts.c.session)).where(accounts.c.book == book).scalar_subquery()
-        await self._connection.execute(
-            update(accounts)
-            .where(accounts.c.book == book, accounts.c.session == newest)
-            .values(peak=accounts.c.equity)
-        )
 
     async def set_ungated_orders(self, session: date, planned: tuple[Order, ...]) -> None:
         """Write what the ungated book wants to trade at the next open."""

@@ -135,6 +135,12 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("latched", sa.Boolean(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column(
+            "lifted",
+            sa.Boolean(),
+            nullable=False,
+            comment="a rule's latch was lifted; the next settlement starts anew",
+        ),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("rule", sa.String(length=64), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),

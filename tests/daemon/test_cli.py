@@ -201,6 +201,10 @@ def test_a_person_pauses_and_resumes_a_store_that_no_daemon_works_on(
     assert (gate["state"], gate["latched"], gate["reason"]) == ("UNKNOWN", False, "checked")
 
     tables = tables_of(replayed)
+    assert [row[4]["title"] for row in tables["outbox"][-2:]] == [
+        "ann moved trading to HALTED",
+        "bob moved trading to UNKNOWN",
+    ]
     assert [row[2:4] for row in tables["audit"][-2:]] == [("ann", "gate.HALTED"), ("bob", "gate.UNKNOWN")]
     assert not [row for row in tables["orders"] if "open" in row]
 
@@ -267,3 +271,19 @@ def test_a_second_process_on_the_same_store_is_refused(tmp_path: Path, forewarn:
         )
     assert done.returncode == 1
     assert "another forewarn works on" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("trading", "status"), ("db", "upgrade")])
+def test_a_file_that_is_no_database_is_named(
+    command: tuple[str, str], tmp_path: Path, forewarn: Forewarn
+) -> None:
+    (tmp_path / "x.db").write_text("not a database, but long enough to be looked at as one")
+    done = forewarn(*command, "--database", "sqlite:///x.db")
+    assert done.returncode == 3
+    assert "x.db: file is not a database" in done.stderr
+
+
+def test_prices_of_indices_alone_are_refused(tmp_path: Path, forewarn: Forewarn) -> None:
+    done = forewarn("replay", "--prices", prices(tmp_path, GOOD.replace("AAA", "^AAA")))
+    assert done.returncode == 3
+    assert "every ticker starts with ^" in done.stderr

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from alerts.message import Severity
 from alerts.rule import Action
-from daemon.config import PREFIX, SECRETS, ConfigError, RuleSettings, Settings, load_settings
+from daemon.config import SECRETS, ConfigError, load_settings
 from daemon.default_rules import DEFAULT_RULES
+from daemon.settings import PREFIX, RuleSettings, Settings
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "config.toml"

@@ -15,9 +15,9 @@ from alerts.channels.email import EmailChannel, TlsMode
 from alerts.channels.slack_webhook import SlackWebhookChannel
 from alerts.message import Event, Message, Severity
 from daemon.clock import ReplayClock
-from daemon.config import DeliverySettings
 from daemon.delivery import Delivery
 from daemon.judge import post
+from daemon.settings import DeliverySettings
 from daemon.storage.database import Database
 from daemon.storage.schema import outbox
 from tests.stand_ins.slack import SlackStandIn

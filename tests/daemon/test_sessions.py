@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from daemon.clock import ReplayClock
 from daemon.compute import Compute
-from daemon.config import Settings
-from daemon.due import due_of
+from daemon.due import Due, due_of
 from daemon.feed import Feed, FeedError
-from daemon.live import Sessions
+from daemon.person import lift
 from daemon.session import Pipeline
+from daemon.sessions import Sessions
+from daemon.settings import Settings
 from daemon.storage.database import Database
 from daemon.storage.gates import GateStore
 from daemon.storage.runs import RunStore
-from daemon.storage.schema import runs
+from daemon.storage.schema import accounts, runs
+from daemon.storage.trading import PAPER, TradingStore
+from daemon.today import Today
 from market.exchange import Exchange
 from market.panel import Panel
 from market.price_file import read_prices
@@ -70,7 +75,9 @@ class Desk:
         compute = Compute(None)
         self.pipeline = Pipeline(self.database, self.settings, self.clock, compute, tickers, ())
         feed = Feed(self.provider, tickers)
-        self.sessions = Sessions(self.database, self.settings, self.clock, self.pipeline, feed, self.exchange)
+        self.sessions = Sessions(
+            self.database, self.settings, self.clock, self.pipeline, feed, self.exchange, ()
+        )
 
     def at(self, session: date, *, minutes: int = 0) -> None:
         due_at = due_of(self.exchange, session, self.settings.schedule).due_at
@@ -160,3 +167,127 @@ async def test_the_next_alarm_is_the_next_sessions_close_and_a_margin(desk: Desk
     assert desk.sessions.next_due_at() == datetime.fromisoformat("2004-06-02T20:30:00+00:00")
     async with desk.database.read() as connection:
         assert await RunStore(connection).last_session("order") == FIRST
+
+
+async def test_a_death_between_judge_and_order_moves_no_gate_and_loses_no_order(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    session = desk.exchange.next(FIRST)
+    desk.at(session)
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.pipeline, "_order", die)
+        with pytest.raises(KeyboardInterrupt):
+            await desk.look()
+    desk.restart()
+    await desk.pipeline.restore()
+    await desk.sessions.start()
+    assert await desk.gate() is GateState.ACTIVE
+    assert await desk.look() == 1
+    assert (await desk.results("order"))[session]["late"] is False
+
+
+async def test_a_death_in_the_first_session_leaves_no_hole_behind(
+    database: Database, exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    desk = Desk(database, short_settings(tmp_path), exchange)
+    await desk.pipeline.restore()
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.pipeline, "_order", die)
+        with pytest.raises(KeyboardInterrupt):
+            await desk.look()
+    later = date(2004, 6, 8)
+    desk.at(later)
+    desk.restart()
+    await desk.pipeline.restore()
+    await desk.look()
+    assert tuple(await desk.results("order")) == exchange.sessions(FIRST, later)
+
+
+async def test_a_history_with_a_hole_is_refused_and_nothing_is_kept(
+    database: Database, exchange: Exchange, tmp_path: Path
+) -> None:
+    desk = Desk(database, short_settings(tmp_path), exchange)
+    whole = desk.provider.panel
+    close = whole.close.copy()
+    close[:, whole.tickers.index("IBM")] = np.nan
+    desk.provider.panel = replace(whole, close=close)
+    await desk.pipeline.restore()
+    with pytest.raises(FeedError, match="no history for IBM yet"):
+        await desk.look()
+    assert await desk.results("ingest") == {}
+    desk.provider.panel = whole
+    assert await desk.look() == 1
+
+
+async def test_a_stop_during_the_first_fetch_ends_it(
+    database: Database, exchange: Exchange, tmp_path: Path
+) -> None:
+    desk = Desk(database, short_settings(tmp_path), exchange)
+    await desk.pipeline.restore()
+    stop = asyncio.Event()
+    stop.set()
+    assert await desk.sessions.run_due(stop) == 0
+
+
+async def close_gate(desk: Desk, rule: str) -> None:
+    """Latch the gate as a rule would, or a person."""
+    async with desk.database.write() as connection:
+        store = GateStore(connection)
+        before = await store.hold(desk.clock.now())
+        after = replace(
+            before, state=GateState.REDUCE_ONLY, latched=True, epoch=before.epoch + 1, rule=rule, reason="x"
+        )
+        await store.move(before, after, session=None)
+
+
+async def lift_gate(desk: Desk) -> None:
+    async with desk.database.write() as connection:
+        await lift(connection, epoch=None, at=desk.clock.now(), reason="checked", actor="ann")
+
+
+@pytest.mark.parametrize(("rule", "anew"), [("drawdown_10pct", True), ("", False)])
+async def test_only_a_lift_of_what_a_rule_latched_starts_the_drawdown_anew(
+    desk: Desk, rule: str, anew: bool
+) -> None:
+    async with desk.database.write() as connection:
+        await connection.execute(update(accounts).values(peak=2_000_000.0))
+    await close_gate(desk, rule)
+    await lift_gate(desk)
+    session = desk.exchange.next(FIRST)
+    desk.at(session)
+    await desk.look()
+    async with desk.database.read() as connection:
+        book = await TradingStore(connection).account_at(PAPER, session)
+    assert (book.drawdown < 0.01) is anew
+
+
+async def test_a_lift_while_a_session_runs_is_not_undone_by_its_old_readings(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk.database.write() as connection:
+        await connection.execute(update(accounts).values(peak=2_000_000.0))
+    session = desk.exchange.next(FIRST)
+    desk.at(session)
+    await desk.look()
+    assert await desk.gate() is GateState.HALTED  # half of the peak is gone
+    following = desk.exchange.next(session)
+    desk.at(following)
+    monitor = desk.pipeline._monitor
+
+    async def lift_first(due: Due, today: Today) -> None:
+        await lift_gate(desk)
+        await monitor(due, today)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.pipeline, "_monitor", lift_first)
+        await desk.look()
+    assert await desk.gate() is GateState.UNKNOWN
+    desk.at(desk.exchange.next(following))
+    await desk.look()
+    assert await desk.gate() is GateState.ACTIVE

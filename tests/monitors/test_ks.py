@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import ks_2samp, kstwobign
 
 from monitors.arrays import FloatArray
-from monitors.ks import RankGrid, kolmogorov_p, ks
+from monitors.ks import RankGrid, kolmogorov_p, ks, ks_p
 
 ROUND = arrays(np.float64, st.integers(1, 120), elements=st.integers(-6, 6).map(float))
 SMOOTH = arrays(np.float64, st.integers(1, 120), elements=st.floats(-1e6, 1e6))
@@ -81,3 +81,43 @@ def test_the_p_value_is_scipys() -> None:
     assert kolmogorov_p(distance, n, m) == pytest.approx(expected, rel=1e-12)
     assert kolmogorov_p(0.0, n, m) == 1.0
     assert 0 < kolmogorov_p(1.0, n, m) < 1e-100
+
+
+@given(st.one_of(ROUND, SMOOTH), st.one_of(ROUND, SMOOTH))
+def test_the_counted_p_value_equals_scipys(reference: FloatArray, current: FloatArray) -> None:
+    distance = ks(np.sort(reference), np.sort(current))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = ks_2samp(reference, current).pvalue
+    assert ks_p(distance, reference.size, current.size) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(("n", "m", "shift"), [(9_000, 700, 0.0), (3_000, 3_000, 0.1), (25_000, 400, 0.05)])
+def test_the_p_value_of_larger_samples_equals_scipys(n: int, m: int, shift: float) -> None:
+    rng = np.random.default_rng(8)
+    a, b = rng.standard_normal(n), rng.standard_normal(m) + shift
+    expected = ks_2samp(a, b)
+    distance = ks(np.sort(a), np.sort(b))
+    assert distance == pytest.approx(expected.statistic, abs=1e-12)
+    assert ks_p(distance, n, m) == pytest.approx(expected.pvalue, abs=1e-12)
+
+
+@given(st.one_of(ROUND, SMOOTH), st.one_of(ROUND, SMOOTH), st.integers(1, 40))
+def test_knots_at_single_precision_keep_the_bound(
+    reference: FloatArray, current: FloatArray, parts: int
+) -> None:
+    ordered = np.sort(reference)
+    grid = RankGrid.of(ordered, parts, compact=True)
+    assert grid.below.tolist() == [int((ordered <= knot).sum()) for knot in grid.knots]
+    coarse = grid.distance(grid.count_below(current), current.size)
+    exact = ks(ordered, np.sort(current))
+    assert coarse - 1e-12 <= exact <= coarse + grid.error + 1e-12
+
+
+def test_knots_at_single_precision_are_mostly_floats_of_four_bytes() -> None:
+    reference = np.sort(np.random.default_rng(9).standard_normal(25_000))
+    grid = RankGrid.of(reference, 4_096, compact=True)
+    assert grid.error <= 4e-4
+    assert np.mean(grid.knots == grid.knots.astype(np.float32)) > 0.99
+    narrow = 1e9 + np.linspace(0, 1, 5_000)  # single precision cannot tell these apart
+    assert RankGrid.of(narrow, 1_000, compact=True).error <= 0.0011

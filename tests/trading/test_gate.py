@@ -50,6 +50,11 @@ def told(gate: Gate, state: GateState, *, epoch: int | None = None, reason: str 
     return command(gate, state, epoch=epoch, at=START + timedelta(days=1), reason=reason, actor="ada")
 
 
+def settled(gate: Gate) -> Gate:
+    """The gate after a session has been settled: a lift has done its work."""
+    return replace(gate, lifted=False)
+
+
 class GateLife(RuleBasedStateMachine):
     """A gate's life: sessions that are judged and people who command, in any order."""
 
@@ -74,12 +79,17 @@ class GateLife(RuleBasedStateMachine):
         after = judge(before, demands, fresh=fresh, at=self.now, actor="forewarn")
         asked = strictest(ACTIVE if fresh else UNKNOWN, *(demand.state for demand in demands))
         latches = any(demand.latched for demand in demands if demand.state is asked)
-        if before.latched:
+        if before.lifted:
+            assert after is before
+            assert after.state is UNKNOWN
+        elif before.latched:
             assert after.latched
             assert after.state is strictest(before.state, asked)
         else:
             assert (after.state, after.latched) == (asked, latches)
-        assert (after is before) == ((after.state, after.latched) == (before.state, before.latched))
+        assert before.lifted or (after is before) == (
+            (after.state, after.latched) == (before.state, before.latched)
+        )
         if after.state is ACTIVE:
             assert fresh
             assert not demands
@@ -88,6 +98,10 @@ class GateLife(RuleBasedStateMachine):
         if after is not before:
             assert after.actor == "forewarn"
             self.moved(after)
+
+    @rule()
+    def a_session_is_settled(self) -> None:
+        self.gate = settled(self.gate)
 
     @rule(state=st.sampled_from(CLOSING), names_epoch=st.booleans())
     def a_person_pauses(self, state: GateState, names_epoch: bool) -> None:
@@ -108,6 +122,7 @@ class GateLife(RuleBasedStateMachine):
         lifted = command(
             self.gate, UNKNOWN, epoch=self.gate.epoch, at=self.now, reason="understood", actor="ada"
         )
+        assert lifted.lifted == bool(self.gate.rule)
         self.moved(lifted)
         assert (self.gate.state, self.gate.latched) == (UNKNOWN, False)
 
@@ -219,19 +234,20 @@ def test_a_halt_outlasts_every_quiet_session_until_a_person_lifts_it() -> None:
     assert gate is halted
     lifted = told(gate, UNKNOWN, epoch=halted.epoch)
     assert (lifted.state, lifted.epoch) == (UNKNOWN, halted.epoch + 1)
-    assert judged(lifted).state is ACTIVE
+    assert judged(lifted) is lifted, "its readings speak of the time before the lift"
+    assert judged(settled(lifted)).state is ACTIVE
 
 
 def test_a_lift_while_the_rule_still_fires_is_halted_again_at_the_next_judgement() -> None:
     lifted = told(judged(gate_in(ACTIVE), HALTED), UNKNOWN)
-    assert judged(lifted, HALTED).state is HALTED
+    assert judged(settled(lifted), HALTED).state is HALTED
 
 
 def test_a_rule_that_closes_for_good_stays_reduced_until_a_person_lifts_it() -> None:
     closed = judged(gate_in(ACTIVE), REDUCE_ONLY, latches=True)
     assert (closed.state, closed.latched, closed.rule) == (REDUCE_ONLY, True, "rule_0")
     assert judged(judged(closed), REDUCE_ONLY) is closed
-    assert judged(told(closed, UNKNOWN)).state is ACTIVE
+    assert judged(settled(told(closed, UNKNOWN))).state is ACTIVE
 
 
 def test_a_latching_rule_takes_over_a_reduction_that_would_have_cleared_by_itself() -> None:

@@ -1,0 +1,90 @@
+"""The data file: columns of anybody's CSV or Parquet table, as arrays."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from market.panel import FloatArray
+
+
+class DataFileError(ValueError):
+    """A table cannot be used; the text names the file, the column, the value and the fix."""
+
+
+class DataFile:
+    """A table read whole; columns are asked for by name."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the file.
+
+        Raises:
+            DataFileError: It is missing, empty, or neither CSV nor Parquet.
+        """
+        self._path = path
+        self._table = _read(path)
+        if self._table.num_rows == 0:
+            raise DataFileError(f"{path}: the table has no rows; give at least one")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every column's name, in the file's order."""
+        return tuple(self._table.column_names)
+
+    def numeric(self) -> tuple[str, ...]:
+        """Return the names of the columns that hold numbers."""
+        types = zip(self.names, self._table.schema.types, strict=True)
+        return tuple(name for name, kind in types if _is_number(kind))
+
+    def numbers(self, name: str) -> FloatArray:
+        """Return a column as float64, shape (rows,); an empty cell is NaN.
+
+        Raises:
+            DataFileError: There is no such column or it holds something else than numbers.
+        """
+        column = self._column(name)
+        if not _is_number(column.type):
+            found = next((value for value in column.to_pylist() if value is not None), None)
+            raise DataFileError(f"{self._path}: column {name!r} holds {found!r}, numbers are needed")
+        return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+
+    def labels(self, name: str) -> NDArray[np.str_]:
+        """Return a column as text, shape (rows,), whatever it holds; dates and numbers sort as such.
+
+        Raises:
+            DataFileError: There is no such column or a cell of it is empty.
+        """
+        values = self._column(name).to_pylist()
+        if None in values:
+            raise DataFileError(
+                f"{self._path}: column {name!r}, row {values.index(None) + 1} is empty; fill it"
+            )
+        return np.asarray(values)
+
+    def _column(self, name: str) -> pa.ChunkedArray:
+        if name not in self.names:
+            near = difflib.get_close_matches(name, self.names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(self.names)}"
+            raise DataFileError(f"{self._path}: there is no column {name!r}; {hint}")
+        return self._table.column(name)
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        if path.suffix == ".parquet":
+            return pq.read_table(path)
+        if path.name.endswith((".csv", ".csv.gz")):
+            return pacsv.read_csv(path)
+    except (OSError, pa.ArrowException) as error:
+        raise DataFileError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+    raise DataFileError(f"{path}: unknown kind of file; give .parquet, .csv or .csv.gz")
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import csv
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monitors.arrays import FloatArray
+from monitors.calibration_report import calibration_report
+from monitors.reading import NoData, Reading, State
+from monitors.report import CalibrationReport
+
+Games = dict[str, tuple[FloatArray, FloatArray]]
+
+
+def of(report: CalibrationReport, metric: str, subject: str = "all") -> Reading:
+    return next(r for r in report.readings if (r.metric, r.subject) == (metric, subject))
+
+
+@pytest.fixture(scope="module")
+def games(shared_data: Path) -> Games:
+    """Forecasts of games by FiveThirtyEight, by league, in the order of the file."""
+    columns: dict[str, tuple[list[float], list[float]]] = {}
+    with gzip.open(shared_data / "forecasts" / "538_games_prob_outcome.csv.gz", "rt") as file:
+        for row in csv.DictReader(file):
+            stated, came = columns.setdefault(row["dataset"], ([], []))
+            stated.append(float(row["prob"]))
+            came.append(float(row["outcome"]))
+    return {name: (np.array(stated), np.array(came)) for name, (stated, came) in columns.items()}
+
+
+def test_baseball_forecasts_are_ok(games: Games) -> None:
+    report = calibration_report(*games["mlb_games"])
+    assert report.verdict is State.OK
+    assert of(report, "brier").n == 15_748
+    assert of(report, "spiegelhalter_z").value == pytest.approx(-1.51, abs=0.005)
+    assert of(report, "sum_z").value == pytest.approx(0.41, abs=0.005)
+    assert all(part.consistent for part in report.bins[1:9])
+
+
+def test_basketball_forecasts_are_a_breach_and_are_caught_within_2000_games(games: Games) -> None:
+    report = calibration_report(*games["nba_games"])
+    assert report.verdict is State.BREACH
+    assert of(report, "spiegelhalter_z").value == pytest.approx(9.38, abs=0.005)
+    assert of(report, "sum_z").value == pytest.approx(-10.07, abs=0.005)
+    evidence = of(report, "calibration_evidence")
+    assert evidence.state is State.BREACH
+    assert "alarm at the 1,5" in evidence.detail
+
+
+def test_without_miscalibration_one_file_in_a_hundred_is_in_breach() -> None:
+    rng = np.random.default_rng(1)
+    breaches = 0
+    for _ in range(200):
+        stated = rng.uniform(0.3, 0.7, 120)
+        came = (rng.random(120) < stated).astype(float)
+        breaches += calibration_report(stated, came).verdict is State.BREACH
+    assert breaches / 200 <= 0.03
+
+
+def test_forecasts_of_one_time_may_depend_on_each_other() -> None:
+    rng = np.random.default_rng(2)
+    wrong = {True: 0, False: 0}
+    for _ in range(40):
+        time = np.repeat(np.arange(60), 20)
+        shock = np.repeat(rng.normal(0, 0.25, 60), 20)
+        stated = rng.uniform(0.45, 0.55, 1_200)
+        came = (rng.random(1_200) < np.clip(stated + shock, 0, 1)).astype(float)
+        for known in wrong:
+            report = calibration_report(stated, came, time if known else None)
+            wrong[known] += report.verdict is State.BREACH
+    assert wrong[True] <= 3
+    assert wrong[False] > 15
+
+
+def test_times_are_put_in_order_first() -> None:
+    rng = np.random.default_rng(3)
+    stated = rng.random(300)
+    came = (rng.random(300) < stated).astype(float)
+    days = np.array([f"2024-{1 + day // 28:02d}-{1 + day % 28:02d}" for day in range(300)])
+    mixed = rng.permutation(300)
+    in_order, shuffled = (
+        calibration_report(stated[at], came[at], days[at]) for at in (np.arange(300), mixed)
+    )
+    assert of(shuffled, "calibration_evidence") == of(in_order, "calibration_evidence")
+
+
+def test_groups_are_judged_with_a_false_discovery_rate() -> None:
+    rng = np.random.default_rng(4)
+    stated = rng.uniform(0.3, 0.7, 4_000)
+    group = np.array(["bad", "good", "fine", "few"])[np.minimum(np.arange(4_000) % 250, 3)]
+    group[:3_900] = np.array(["bad", "good", "fine"])[np.arange(3_900) % 3]
+    came = (rng.random(4_000) < stated - 0.15 * (group == "bad")).astype(float)
+    group[-10:] = "few"
+    report = calibration_report(stated, came, group=group)
+    states = {r.subject: r.state for r in report.readings if r.metric == "sum_z" and r.subject != "all"}
+    assert states["bad"] is State.BREACH
+    assert states["good"] is State.OK
+    assert report.verdict is State.BREACH
+
+
+def test_a_group_of_few_is_not_judged_and_does_not_spoil_the_rest() -> None:
+    rng = np.random.default_rng(5)
+    stated = rng.uniform(0.3, 0.7, 500)
+    came = (rng.random(500) < stated).astype(float)
+    report = calibration_report(stated, came, group=np.arange(500) // 495)
+    assert of(report, "sum_z", "1").reason is NoData.TOO_FEW
+    assert report.verdict is State.OK
+
+
+def test_too_few_or_mostly_unknown_is_not_judged() -> None:
+    few = calibration_report(np.full(19, 0.5), np.ones(19))
+    assert few.verdict is State.NO_DATA
+    assert {r.reason for r in few.readings} == {NoData.TOO_FEW}
+    unknown = calibration_report(np.full(100, 0.5), np.where(np.arange(100) < 40, 1.0, np.nan))
+    assert {r.reason for r in unknown.readings} == {NoData.MISSING}
+
+
+def test_an_outcome_that_is_always_the_same_has_no_skill_to_measure() -> None:
+    report = calibration_report(np.full(50, 0.99), np.ones(50))
+    assert of(report, "brier_skill").reason is NoData.CONSTANT
+    assert report.verdict is State.OK
+
+
+def test_columns_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(ValueError, match="2 probabilities lie outside"):
+        calibration_report(np.array([0.5, 1.5, -np.inf]), np.ones(3))
+    with pytest.raises(ValueError, match="neither 0 nor 1"):
+        calibration_report(np.full(3, 0.5), np.array([0.0, 1.0, 0.5]))
+    with pytest.raises(ValueError, match="pair up"):
+        calibration_report(np.full(3, 0.5), np.ones(2))

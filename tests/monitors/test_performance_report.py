@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from monitors.performance_report import performance_report
+from monitors.reading import NoData, Reading, State
+from monitors.report import PerformanceReport
+
+
+def of(report: PerformanceReport, metric: str) -> Reading:
+    return next(r for r in report.readings if r.metric == metric)
+
+
+def test_an_earning_series_is_ok_and_every_number_is_there() -> None:
+    returns = np.random.default_rng(1).normal(0.001, 0.01, 600)
+    report = performance_report(returns)
+    assert report.verdict is State.OK
+    assert [r.metric for r in report.readings] == [
+        "expectancy",
+        "hit_rate",
+        "profit_factor",
+        "sharpe",
+        "drawdown",
+        "win_rate_last_20",
+        "sharpe_rolling",
+        "win_rate_evidence",
+    ]
+    assert of(report, "expectancy").value == pytest.approx(returns.mean())
+    assert of(report, "sharpe").value == pytest.approx(returns.mean() / returns.std(ddof=1))
+    for metric in ("expectancy", "hit_rate", "profit_factor", "sharpe"):
+        assert "at all times" in of(report, metric).detail
+
+
+def test_a_losing_series_is_a_breach() -> None:
+    report = performance_report(np.random.default_rng(2).normal(-0.004, 0.01, 500))
+    assert of(report, "expectancy").state is State.BREACH
+    assert report.verdict is State.BREACH
+
+
+def test_a_series_that_wins_less_often_than_it_did_is_a_breach() -> None:
+    rng = np.random.default_rng(3)
+    won = np.concatenate([rng.random(150) < 0.7, rng.random(250) < 0.3])
+    report = performance_report(np.where(won, 0.012, -0.005))
+    assert of(report, "expectancy").state is State.OK
+    assert of(report, "win_rate_evidence").state is State.BREACH
+    assert report.verdict is State.BREACH
+
+
+def test_a_series_that_earns_nothing_hardly_ever_is_in_breach() -> None:
+    rng = np.random.default_rng(4)
+    states = [performance_report(rng.normal(0.0, 0.01, 250)).verdict for _ in range(60)]
+    assert states.count(State.BREACH) <= 2
+
+
+def test_classic_rules_alone_decide_nothing() -> None:
+    rng = np.random.default_rng(5)
+    seen = 0
+    for _ in range(20):
+        report = performance_report(rng.normal(0.001, 0.01, 250))
+        if of(report, "win_rate_last_20").state is State.BREACH:
+            seen += 1
+            assert report.verdict is State.OK
+    assert seen > 0
+
+
+def test_a_short_series_is_judged_by_its_mean_alone() -> None:
+    report = performance_report(np.random.default_rng(6).normal(0.001, 0.01, 60))
+    assert of(report, "win_rate_evidence").state is State.NO_DATA
+    assert report.verdict is State.OK
+
+
+@pytest.mark.parametrize(
+    ("returns", "reason"),
+    [
+        (np.full(19, 0.01), NoData.TOO_FEW),
+        (np.empty(0), NoData.TOO_FEW),
+        (np.full(50, np.nan), NoData.MISSING),
+        (np.append(np.linspace(-0.01, 0.01, 50), np.inf), NoData.INFINITE),
+        (np.zeros(50), NoData.CONSTANT),
+    ],
+)
+def test_what_cannot_be_judged_says_why(
+    returns: np.ndarray[tuple[int], np.dtype[np.float64]], reason: NoData
+) -> None:
+    report = performance_report(returns)
+    assert report.verdict is State.NO_DATA
+    assert {r.reason for r in report.readings} == {reason}
+
+
+def test_returns_beyond_the_bound_are_cut_and_counted() -> None:
+    returns = np.random.default_rng(7).normal(0.001, 0.01, 200)
+    returns[5] = 0.9
+    report = performance_report(returns)
+    assert "1 returns cut to 0.2" in of(report, "expectancy").detail
+
+
+def test_what_makes_no_sense_is_refused() -> None:
+    with pytest.raises(ValueError, match="one column"):
+        performance_report(np.zeros((5, 2)))
+    with pytest.raises(ValueError, match="must be positive"):
+        performance_report(np.zeros(50), bound=0.0)
