@@ -60,14 +60,15 @@ class Books:
         decided, session = sessions
         store, gates = TradingStore(connection), GateStore(connection)
         gate = await gates.hold(now)
-        before = await store.account(PAPER) or open_account(self.cash)
+        books = await store.newest_accounts()
+        before = books.get(PAPER) or open_account(self.cash)
         if gate.lifted:
             before = reset_peak(before)
             await gates.settle_lift(gate)
         allowed = await self._allowed(store, gate.state, decided)
         done = settle(before, allowed, opens, closes, session, self.costs)
         await store.settle(session, done)
-        ungated_before = await store.account(UNGATED) or open_account(self.cash)
+        ungated_before = books.get(UNGATED) or open_account(self.cash)
         ungated_orders = await store.ungated_orders(decided)
         ungated = settle(ungated_before, ungated_orders, opens, closes, session, self.costs).account
         await store.add_accounts(session, {PAPER: done.account, UNGATED: ungated})

@@ -125,6 +125,7 @@ async def replay(
         await pipeline.restore()
         delivery = Delivery(database, channels, settings.delivery, SystemClock())
         await delivery.recover()
+        await delivery.drain()
         operator = _Operator(database, settings, clock, levels)
         rows = {day: i for i, day in enumerate(history.panel.sessions)}
         finished = await _finished(database)
@@ -134,10 +135,9 @@ async def replay(
                 clock.advance(due.due_at)
                 warm_up = session < history.start
                 if not warm_up:
-                    await operator.act(due)
+                    await operator.act(due, delivery)
+                if await pipeline.run(due, _bars(history.panel, rows, session), warm_up=warm_up):
                     await delivery.drain()
-                await pipeline.run(due, _bars(history.panel, rows, session), warm_up=warm_up)
-                await delivery.drain()
             progress(count, len(history.sessions), session)
 
 
@@ -157,7 +157,7 @@ class _Operator:
         self._channels = channels
         self._wall = SystemClock()
 
-    async def act(self, due: Due) -> None:
+    async def act(self, due: Due, delivery: Delivery) -> None:
         async with self._database.read() as connection:
             gate = await GateStore(connection).read()
             if gate is None or not gate.latched:
@@ -182,6 +182,7 @@ class _Operator:
             await RunStore(connection).record(
                 "operator", due.due_at, due.session, {"lifted": lifted}, started=wall, finished=wall
             )
+        await delivery.drain()
 
 
 @asynccontextmanager

@@ -88,10 +88,14 @@ class Pipeline:
         self.memory = Memory(tuple(sorted(tickers)), universe, depth, forecast_.horizon_sessions)
         self._judge = Judge(settings.rule_set(), channels, settings.monitors.max_missing)
         self._books = Books.of(settings.trading, forecast_)
+        self._watch = WatchState.start()
 
     async def restore(self) -> None:
         """Rebuild the memory from the store."""
         await self.memory.restore(self._database)
+        async with self._database.read() as connection:
+            saved = await ReadingStore(connection).state("watch")
+        self._watch = WatchState.from_dict(saved) if saved else WatchState.start()
         if self.memory.model is not None:
             self.memory.reference = await self._reference(self.memory.model)
 
@@ -106,17 +110,18 @@ class Pipeline:
         kept = map(SessionBars, reversed(self.memory.sessions), reversed(self.memory.bars))
         return next((day for day in kept if day.missing < 0.5), None)
 
-    async def run(self, due: Due, day: SessionBars, *, warm_up: bool = False) -> None:
+    async def run(self, due: Due, day: SessionBars, *, warm_up: bool = False) -> int:
         """Run the steps of one session that the ledger does not hold yet.
 
         Args:
             due: The session.
             day: Its bars, in the order of the memory's tickers.
             warm_up: Only keep its bars and features: it lies before the first session to forecast.
+
+        Returns:
+            How many messages it wrote to the outbox.
         """
-        async with self._database.read() as connection:
-            done = await RunStore(connection).done(due.session)
-            today = await Today.recall(connection, due.session, done)
+        done, today = await self._recall(due.session)
         steps: dict[str, Callable[[], Awaitable[None]]] = {
             "ingest": lambda: self._ingest(due, day),
             "features": lambda: self._features(due),
@@ -129,6 +134,15 @@ class Pipeline:
         for name in WARM_UP if warm_up else STEPS:
             if name not in done:
                 await steps[name]()
+        return today.posted
+
+    async def _recall(self, session: date) -> tuple[frozenset[str], Today]:
+        """Return the steps that have run and what they brought; nothing has where the bars are not kept."""
+        if session not in self.memory.sessions:
+            return frozenset(), Today(session)
+        async with self._database.read() as connection:
+            done = await RunStore(connection).done(session)
+            return done, await Today.recall(connection, session, done)
 
     async def _ingest(self, due: Due, day: SessionBars) -> None:
         async def write(connection: AsyncConnection) -> dict[str, Any]:
@@ -211,11 +225,7 @@ class Pipeline:
         return tuple(pair for pair in pairs if not np.isnan(pair).any())
 
     async def _monitor(self, due: Due, today: Today) -> None:
-        async with self._database.read() as connection:
-            saved = await ReadingStore(connection).state("watch")
-        state = WatchState.from_dict(saved["state"]) if saved else WatchState.start()
-        if _settled(today).anew:
-            state = state.restarted()
+        state = self._watch.restarted() if _settled(today).anew else self._watch
         after, readings = await self._compute.run(watch, state, self._facts(due.session, today))
 
         async def write(connection: AsyncConnection) -> dict[str, Any]:
@@ -225,6 +235,7 @@ class Pipeline:
             return {"readings": len(readings)}
 
         await self._commit("monitor", due, write)
+        self._watch = after
         today.readings = tuple(sorted(readings, key=lambda one: (one.metric, one.subject)))
 
     def _facts(self, session: date, today: Today) -> Facts:
@@ -249,6 +260,7 @@ class Pipeline:
     async def _judge_session(self, due: Due, today: Today) -> None:
         async def write(connection: AsyncConnection) -> dict[str, Any]:
             verdict = await self._judge.session(connection, today, self._clock.now(), self._wall.now())
+            today.posted = len(verdict.messages)
             return {"transitions": verdict.transitions, "gate": verdict.gate.state.value}
 
         await self._commit("judge", due, write)

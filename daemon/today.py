@@ -51,12 +51,14 @@ class Today:
         forecasts: The forecasts made at its close.
         settled: What happened to the books.
         readings: The readings taken, by metric and subject.
+        posted: Messages written to the outbox by this process.
     """
 
     session: date
     forecasts: tuple[Forecast, ...] = ()
     settled: Settled | None = None
     readings: tuple[Reading, ...] = ()
+    posted: int = 0
 
     @classmethod
     async def recall(cls, connection: AsyncConnection, session: date, done: Set[str]) -> Today:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.storage.database import number
@@ -52,17 +52,17 @@ class ReadingStore:
         return tuple(_reading(row) for row in await self._connection.execute(query))
 
     async def state(self, name: str) -> dict[str, Any] | None:
-        """Return a monitor's saved `state` and its `session`; None before the first."""
-        found = await self._connection.execute(select(monitor_states).where(monitor_states.c.name == name))
-        row = found.first()
-        return {"state": row.state, "session": row.session} if row else None
+        """Return a monitor's saved state; None before the first."""
+        query = select(monitor_states.c.state).where(monitor_states.c.name == name)
+        return (await self._connection.execute(query)).scalar()
 
     async def save_state(self, name: str, session: date, state: dict[str, Any]) -> None:
         """Replace a monitor's saved state."""
-        await self._connection.execute(delete(monitor_states).where(monitor_states.c.name == name))
-        await self._connection.execute(
-            insert(monitor_states), [{"name": name, "session": session, "state": state}]
-        )
+        values = {"session": session, "state": state}
+        place = update(monitor_states).where(monitor_states.c.name == name)
+        done = await self._connection.execute(place.values(**values))
+        if done.rowcount == 0:
+            await self._connection.execute(insert(monitor_states), [{"name": name, **values}])
 
 
 def _reading(row: Any) -> Reading:  # noqa: ANN401 - a row of `readings`

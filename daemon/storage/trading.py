@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.storage.schema import accounts, fills, orders, trades, ungated_orders
@@ -107,11 +107,11 @@ class TradingStore:
         ]
         await self._connection.execute(insert(accounts), rows)
 
-    async def account(self, book: str) -> Account | None:
-        """Return a book at its newest close; None before the first."""
-        query = select(accounts).where(accounts.c.book == book).order_by(accounts.c.session.desc()).limit(1)
-        row = (await self._connection.execute(query)).first()
-        return _account(row) if row else None
+    async def newest_accounts(self) -> dict[str, Account]:
+        """Return every book at its newest close; empty before the first."""
+        newest = select(func.max(accounts.c.session)).scalar_subquery()
+        found = await self._connection.execute(select(accounts).where(accounts.c.session == newest))
+        return {row.book: _account(row) for row in found}
 
     async def account_at(self, book: str, session: date) -> Account:
         """Return a book at a session's close.
