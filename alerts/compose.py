@@ -117,7 +117,7 @@ def _chance(evidence: Evidence | None) -> str:
 
 
 def _runbook(rule: Rule) -> str:
-    noise = f"By chance alone: {rule.false_alarms}" if rule.false_alarms else ""
+    noise = f"By chance alone it {rule.false_alarms}." if rule.false_alarms else ""
     latched = rule.action in {Action.CLOSE_ONLY, Action.HALT}
     human = "Only a person lifts this: forewarn trading resume --reason ..." if latched else ""
     return " ".join(part for part in (rule.runbook, noise, human) if part)

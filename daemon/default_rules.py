@@ -14,6 +14,7 @@ DEFAULT_RULES: Final[dict[str, dict[str, Any]]] = {
         "for_sessions": 3,
         "dwell_sessions": 5,
         "severity": "info",
+        "false_alarms": "fires 15.6 times a calm year, on every session for some feature",
     },
     "win_rate_drop_10pt_last_20": {
         "metric": "win_rate_last_20",
@@ -22,6 +23,7 @@ DEFAULT_RULES: Final[dict[str, dict[str, Any]]] = {
         "own_limit": True,
         "dwell_sessions": 5,
         "severity": "info",
+        "false_alarms": "fires 2.9 times a calm year, on 18 % of sessions",
     },
     "sharpe_drop_0.1": {
         "metric": "sharpe_rolling",
@@ -30,6 +32,7 @@ DEFAULT_RULES: Final[dict[str, dict[str, Any]]] = {
         "own_limit": True,
         "dwell_sessions": 5,
         "severity": "info",
+        "false_alarms": "fires 3.8 times a calm year, on 32 % of sessions",
     },
     "calibration_gap_10pt": {
         "metric": "calibration_gap",
@@ -38,6 +41,7 @@ DEFAULT_RULES: Final[dict[str, dict[str, Any]]] = {
         "clear": 0.08,
         "dwell_sessions": 5,
         "severity": "info",
+        "false_alarms": "fires 1.4 times a calm year, on 4.5 % of sessions",
     },
     # Evidence: limits that chance alone reaches rarely. They wake people.
     "drift_evidence": {
@@ -49,6 +53,7 @@ DEFAULT_RULES: Final[dict[str, dict[str, Any]]] = {
         "for_sessions": 3,
         "dwell_sessions": 10,
         "runbook": "Look at which features moved. Refit or pause if the model has not seen such a market.",
+        "false_alarms": "fires 0.02 times a calm year",
     },
     "win_rate_evidence": {
         "metric": "win_rate_evidence",
@@ -57,6 +62,7 @@ DEFAULT_RULES: Final[dict[str, dict[str, Any]]] = {
         "clear": 20.0,
         "dwell_sessions": 10,
         "runbook": "Compare the losing trades with the reasoning of their forecasts.",
+        "false_alarms": "did not fire in 48 calm years; at most 0.25 times a year by design",
     },
     "calibration_evidence": {
         "metric": "calibration_evidence",
@@ -65,6 +71,7 @@ DEFAULT_RULES: Final[dict[str, dict[str, Any]]] = {
         "clear": 20.0,
         "dwell_sessions": 10,
         "runbook": "Refit or recalibrate; until then read every confidence as one half.",
+        "false_alarms": "fires 0.10 times a calm year; at most 0.25 by design",
     },
     "execution_failures": {
         "metric": "execution_failure_rate",
@@ -87,6 +94,7 @@ DEFAULT_RULES: Final[dict[str, dict[str, Any]]] = {
         "threshold": 0.05,
         "clear": 0.03,
         "dwell_sessions": 5,
+        "false_alarms": "fires 1.2 times a calm year at 8 % volatility and Sharpe ratio 1",
     },
     # What may pause trading.
     "market_break": {
@@ -101,6 +109,7 @@ DEFAULT_RULES: Final[dict[str, dict[str, Any]]] = {
         "action": "reduce_only",
         "confirmed_by": ("drawdown_5pct", "win_rate_evidence", "calibration_evidence"),
         "runbook": "Two kinds of evidence agree. Trading resumes by itself once the drift has cleared.",
+        "false_alarms": "did not fire in 48 calm years",
     },
     "drawdown_10pct": {
         "metric": "drawdown",
@@ -110,6 +119,7 @@ DEFAULT_RULES: Final[dict[str, dict[str, Any]]] = {
         "severity": "critical",
         "action": "close_only",
         "runbook": "Positions are run down, none is opened. Find out why before you resume.",
+        "false_alarms": "fires 0.2 times a calm year at 8 % volatility and Sharpe ratio 1",
     },
     "drawdown_15pct": {
         "metric": "drawdown",
@@ -119,5 +129,6 @@ DEFAULT_RULES: Final[dict[str, dict[str, Any]]] = {
         "severity": "critical",
         "action": "halt",
         "runbook": "Look at every position and order by hand.",
+        "false_alarms": "fires 0.04 times a calm year at 8 % volatility and Sharpe ratio 1",
     },
 }

@@ -197,6 +197,8 @@ def _rule(group: list[OpenAlert]) -> Html:
         element("b", first.summary or first.rule),
         _small(join(element("code", first.rule), _dot(action), _dot(f"since {began}"))),
     ]
+    if first.false_alarms:
+        body.append(_small(f"By chance alone it {first.false_alarms}."))
     if len(group) == 1:
         body.append(_small(join(first.subject, ": ", element("b", amount(first.metric, first.value)))))
     else:

@@ -107,6 +107,7 @@ class OpenAlert:
         subject: What it found.
         metric: The rule's metric; "" where the rule is not in force any more.
         summary: The rule in one line; "" likewise.
+        false_alarms: How often the rule fires when nothing has changed, in words; "" where not measured.
         severity: How urgent; None likewise.
         action: What it does about trading; None likewise.
         since: The session in which it began to fire.
@@ -118,6 +119,7 @@ class OpenAlert:
     subject: str
     metric: str
     summary: str
+    false_alarms: str
     severity: Severity | None
     action: Action | None
     since: date
@@ -255,6 +257,7 @@ async def _open_alerts(connection: AsyncConnection, rules: dict[str, Rule]) -> t
                 subject=alert.subject,
                 metric=rule.metric if rule else "",
                 summary=rule.summary if rule else "",
+                false_alarms=rule.false_alarms if rule else "",
                 severity=rule.severity if rule else None,
                 action=rule.action if rule else None,
                 since=alert.since,

@@ -154,8 +154,10 @@ def test_how_likely_it_is_by_chance_is_told_with_the_name_of_the_test(
 
 
 def test_the_runbook_adds_what_chance_alone_does_and_who_may_lift() -> None:
-    message = one((move(),), rule(runbook="Look.", false_alarms="once in 3 years.", action=Action.HALT))
-    assert message.runbook.startswith("Look. By chance alone: once in 3 years. Only a person lifts this")
+    message = one((move(),), rule(runbook="Look.", false_alarms="fires once in 3 years", action=Action.HALT))
+    assert message.runbook.startswith(
+        "Look. By chance alone it fires once in 3 years. Only a person lifts this"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,106 @@
+"""How often the default rules fire when nothing has changed: `python -m bench.false_alarms`.
+
+Calm histories, seeded: independent t(5) returns of 8 % volatility and Sharpe ratio 1, trades that win 55 % of
+the time, forecasts whose stated probability is exact, features that follow one AR(1) law throughout. Readings
+and alerts come from the monitors and rules that the daemon runs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, timedelta
+
+import numpy as np
+
+from alerts.alert import Alert, AlertState, evaluate, firing
+from alerts.rule import Rule
+from daemon.config import load_settings
+from market.panel import FloatArray
+from monitors.drift import DriftReference, prepare_reference
+from monitors.watch import Facts, WatchState, watch
+
+SEED = 20261122
+PATHS = 24
+SESSIONS = 756
+WARM = 252
+TICKERS = 6
+FEATURES = 8
+WINDOW = 20
+REFERENCE = 756
+DAILY_SD = 0.08 / np.sqrt(252.0)
+DAILY_MEAN = 0.08 / 252.0
+
+
+def main() -> None:
+    """Simulate and print one line a rule."""
+    rng = np.random.default_rng(SEED)
+    rules = load_settings().rule_set()
+    fired: Counter[str] = Counter()
+    on: Counter[str] = Counter()
+    for _ in range(PATHS):
+        _path(rng, rules, fired, on)
+    sessions = PATHS * (SESSIONS - WARM)
+    print(f"{PATHS} calm histories of {SESSIONS - WARM} sessions, {TICKERS} tickers, seed {SEED}")
+    for rule in rules:
+        a_year = 252.0 * fired[rule.name] / sessions
+        share = on[rule.name] / sessions
+        print(f"{rule.name:<28} fires {a_year:5.2f} times a year, on {share:6.1%} of sessions")
+
+
+def _path(rng: np.random.Generator, rules: tuple[Rule, ...], fired: Counter[str], on: Counter[str]) -> None:
+    features = _autoregressive(rng, REFERENCE + SESSIONS)
+    names = tuple(f"feature_{i}" for i in range(FEATURES))
+    reference = prepare_reference(features[:REFERENCE], names, window=WINDOW)
+    state, alerts = WatchState.start(), dict[str, Alert]()
+    equity = peak = 1e6
+    for i in range(SESSIONS):
+        return_ = DAILY_MEAN + DAILY_SD * float(rng.standard_t(5)) / np.sqrt(5.0 / 3.0)
+        equity *= 1.0 + return_
+        peak = max(peak, equity)
+        facts = _facts(rng, features, reference, i, (equity, peak, return_))
+        state, readings = watch(state, facts)
+        alerts, moved = evaluate(rules, alerts, readings, facts.session)
+        if i < WARM:
+            continue
+        begun = {move.alert.rule for move in moved if move.alert.state is AlertState.FIRING}
+        fired.update(begun)
+        on.update({alert.rule for alert in firing(alerts)})
+
+
+def _autoregressive(rng: np.random.Generator, sessions: int, rho: float = 0.95) -> FloatArray:
+    noise = rng.standard_normal((sessions, TICKERS, FEATURES)) * np.sqrt(1.0 - rho**2)
+    noise[0] /= np.sqrt(1.0 - rho**2)
+    for i in range(1, sessions):
+        noise[i] += rho * noise[i - 1]
+    return np.asarray(noise)
+
+
+def _facts(
+    rng: np.random.Generator,
+    features: FloatArray,
+    reference: DriftReference,
+    i: int,
+    money: tuple[float, float, float],
+) -> Facts:
+    last = REFERENCE + i + 1
+    stated = rng.uniform(0.45, 0.55, TICKERS)
+    trades = rng.poisson(0.6)
+    return Facts(
+        session=date(2000, 1, 3) + timedelta(days=i),
+        features=features[last - WINDOW : last],
+        reference=reference,
+        trade_returns=np.where(rng.random(trades) < 0.55, 0.01, -0.01),
+        probabilities=stated,
+        outcomes=(rng.random(TICKERS) < stated).astype(float),
+        equity=money[0],
+        peak=money[1],
+        equity_return=money[2],
+        orders=2,
+        failed_orders=0,
+        bars_expected=TICKERS,
+        bars_missing=0,
+    )
+
+
+if __name__ == "__main__":
+    main()
