@@ -8,7 +8,6 @@ import ssl
 import traceback
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TypedDict, Unpack
 
 import pytest
@@ -38,9 +37,8 @@ async def server() -> AsyncIterator[SmtpStandIn]:
 
 
 @pytest.fixture(scope="module")
-def contexts(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    folder: Path = tmp_path_factory.mktemp("certificate")
-    return make_certificate(folder)
+def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    return make_certificate()
 
 
 class Options(TypedDict, total=False):
