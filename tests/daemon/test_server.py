@@ -14,7 +14,7 @@ from daemon.clock import ReplayClock
 from daemon.health import Health
 from daemon.server import HEADERS, Server
 from daemon.storage.database import Database
-from tests.daemon.status_store import clock_at, fill, later, open_store, settings_with
+from tests.daemon.status_store import fill, later, open_store, settings_with
 
 SECRET = "hunter2"
 
@@ -25,24 +25,6 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     await fill(store)
     yield store
     await store.aclose()
-
-
-@pytest.fixture
-def clock() -> ReplayClock:
-    return clock_at()
-
-
-@pytest.fixture
-def health(clock: ReplayClock) -> Health:
-    return Health(clock)
-
-
-@pytest.fixture
-async def server(database: Database, health: Health, clock: ReplayClock) -> AsyncIterator[Server]:
-    running = Server(database, health, clock, settings_with(0), version="1.2.3")
-    await running.start()
-    yield running
-    await running.stop()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from daemon.clock import ReplayClock
 from daemon.health import Health
 from daemon.server import Server, ServerError
 from daemon.storage.database import Database
-from tests.daemon.status_store import clock_at, open_store, settings_with
+from tests.daemon.status_store import open_store, settings_with
 
 
 @pytest.fixture
@@ -18,24 +18,6 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     store = await open_store(f"sqlite:///{tmp_path}/server.db")
     yield store
     await store.aclose()
-
-
-@pytest.fixture
-def clock() -> ReplayClock:
-    return clock_at()
-
-
-@pytest.fixture
-def health(clock: ReplayClock) -> Health:
-    return Health(clock)
-
-
-@pytest.fixture
-async def server(database: Database, health: Health, clock: ReplayClock) -> AsyncIterator[Server]:
-    running = Server(database, health, clock, settings_with(0), version="1")
-    await running.start()
-    yield running
-    await running.stop()
 
 
 async def test_a_port_in_use_is_named_with_its_fix(
