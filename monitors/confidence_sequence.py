@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -111,8 +112,8 @@ def profit_factor_interval(returns: FloatArray, bound: float, level: float = LEV
 def sharpe_interval(returns: FloatArray, level: float = LEVEL) -> Interval:
     """The Sharpe ratio per period by an asymptotic confidence sequence (Waudby-Smith et al. 2024).
 
-    The estimate plus or minus its standard error times sqrt((2 (n r + 1) / (n r)) ln(sqrt(n r + 1) / level));
-    returns have no known bound, so this one holds for large n only, unlike the others here.
+    The estimate plus or minus its standard error times `reach`; returns have no known bound, so this one
+    holds for large n only, unlike the others here.
 
     Args:
         returns: Fractions in order of time, shape (n,), without NaN.
@@ -121,11 +122,34 @@ def sharpe_interval(returns: FloatArray, level: float = LEVEL) -> Interval:
     error = sharpe_error(returns)
     if math.isnan(error):
         return UNKNOWN
+    ratio, far = sharpe(returns), error * reach(returns.size, level)
+    return Interval(ratio - far, ratio + far)
+
+
+@lru_cache(maxsize=128)
+def reach(n: float, level: float = LEVEL) -> float:
+    """How many standard errors an asymptotic confidence sequence reaches to either side after n observations.
+
+    sqrt((2 (n r + 1) / (n r)) ln(sqrt(n r + 1) / level)) (Waudby-Smith et al. 2024), narrowest at
+    `TUNED_FOR`; n > 0 may be a fraction where observations overlap.
+    """
+    ahead = _ahead(n, level)
+    return math.sqrt(2 * (ahead + 1) / ahead * math.log(math.sqrt(ahead + 1) / level))
+
+
+def reach_p(errors: float, n: float) -> float:
+    """The p-value of lying `errors` standard errors away, valid at every look: the level `reach` has there.
+
+    It is below `LEVEL` exactly where the interval of that level leaves the null out; 1 at the most.
+    """
+    ahead = _ahead(n, LEVEL)
+    log_p = 0.5 * math.log1p(ahead) - errors * errors * ahead / (2 * (ahead + 1))
+    return math.exp(min(0.0, max(log_p, -LARGEST_LOG)))
+
+
+def _ahead(n: float, level: float) -> float:
     tuned = -2 * math.log(level)
-    ahead = returns.size * (tuned + math.log(tuned + 1)) / TUNED_FOR
-    reach = math.sqrt(2 * (ahead + 1) / ahead * math.log(math.sqrt(ahead + 1) / level))
-    ratio = sharpe(returns)
-    return Interval(ratio - error * reach, ratio + error * reach)
+    return n * (tuned + math.log(tuned + 1)) / TUNED_FOR
 
 
 def _stakes(x: FloatArray, level: float) -> FloatArray:

@@ -16,6 +16,7 @@ from monitors.psi import yurdakul_p
 from monitors.reading import Evidence, NoData, Reading, State
 from monitors.repeats import repeated_shares
 from monitors.settings import WatchSettings
+from monitors.stack import Stack
 from monitors.verdict import Subject, graded
 
 OWN_WINDOWS = "own_windows"
@@ -111,8 +112,8 @@ def compare(
             FeatureDrift(feature.name, 0, 1.0, 0, feature.reason or NoData.MISSING)
             for feature in reference.features
         )
-    present = Presence.of(by_feature)
     stack = reference.stack
+    present = Presence.of(by_feature, stack)
     suspect = present.suspect | stack.unusable | (present.missing > limits.missing_limit)
     suspect |= (present.n < LEAST_VALUES) & ~stack.has_null(present.n)
     reasons: list[NoData | None] = [None] * len(reference.features)
@@ -126,7 +127,7 @@ class Presence:
     """What of a window is there, feature by feature.
 
     Attributes:
-        ordered: Values sorted along the last axis, NaN last, shape (features, values).
+        below: Values <= each knot of the reference, shape (features, knots).
         n: Values that are not NaN, shape (features,).
         missing: Share that is NaN.
         infinite: How many are infinite.
@@ -134,7 +135,7 @@ class Presence:
         repeated: Share of the last moves that stood still, NaN where that cannot be judged.
     """
 
-    ordered: FloatArray
+    below: IntArray
     n: IntArray
     missing: FloatArray
     infinite: IntArray
@@ -142,18 +143,15 @@ class Presence:
     repeated: FloatArray
 
     @classmethod
-    def of(cls, values: FloatArray) -> Presence:
+    def of(cls, values: FloatArray, stack: Stack) -> Presence:
         """Look at a window of shape (features, sessions, tickers), not empty."""
         flat = values.reshape(values.shape[0], -1)
-        ordered = np.sort(flat, axis=1)
-        n = np.full(flat.shape[0], flat.shape[1])
-        if np.isnan(ordered[:, -1]).any():  # NaN sorts last
-            n -= np.count_nonzero(np.isnan(ordered), axis=1)
-        least, most = ordered[:, 0], ordered[np.arange(n.size), np.maximum(n - 1, 0)]
+        below, n = stack.below(flat)
+        least, most = np.fmin.reduce(flat, axis=1), np.fmax.reduce(flat, axis=1)  # NaN is passed over
         infinite = np.zeros(n.size, dtype=np.int64)
         if np.isinf(least).any() or np.isinf(most).any():
             infinite = np.count_nonzero(np.isinf(flat), axis=1)
-        return cls(ordered, n, 1.0 - n / flat.shape[1], infinite, least == most, repeated_shares(values))
+        return cls(below, n, 1.0 - n / flat.shape[1], infinite, least == most, repeated_shares(values))
 
     @property
     def suspect(self) -> BoolArray:
@@ -184,28 +182,44 @@ def _measured(
 ) -> tuple[FeatureDrift, ...]:
     """PSI, KS and their evidence of the features that have no reason against it, all in one pass."""
     stack, n = reference.stack, present.n
-    below = stack.coarse_below(present.ordered, n)
-    stability = stack.psi(stack.binned(below, n))
-    distance = stack.distance(present.ordered, below, n)
+    coarse = stack.coarse_below(present.below)
+    stability = stack.psi(stack.binned(coarse, n))
+    distance = stack.distance(present.below, n)
     p_psi = stack.psi_laws.p(stability)
-    p_ks = stack.ks_laws.p(stack.coarse_distance(below, n) ** 2)
-    has_null = stack.has_null(n).tolist()
-    drifts = []
-    for i, (feature, reason) in enumerate(zip(reference.features, reasons, strict=True)):
-        presence = feature.name, int(n[i]), float(present.missing[i]), int(present.infinite[i])
-        if reason is not None:
-            drifts.append(FeatureDrift(*presence, reason))
-            continue
-        value, gap, own = float(stability[i]), float(distance[i]), has_null[i]
-        methods = (OWN_WINDOWS, OWN_WINDOWS) if own else INDEPENDENT
-        by_psi, by_ks = float(p_psi[i]), float(p_ks[i])
-        if not own:
-            by_psi = yurdakul_p(value, feature.n, presence[1], feature.counts.size)
-            by_ks = kolmogorov_p(gap, feature.n, presence[1])
-        evidence = Evidence(methods[0], p_value=by_psi), Evidence(methods[1], p_value=by_ks)
-        p = min(1.0, 2 * min(by_psi, by_ks))
-        drifts.append(FeatureDrift(*presence, None, value, gap, feature.grid.error, *evidence, p, own))
-    return tuple(drifts)
+    p_ks = stack.ks_laws.p(stack.coarse_distance(coarse, n) ** 2)
+    presence = n, present.missing, present.infinite
+    arrays = *presence, stability, distance, p_psi, p_ks, stack.has_null(n)
+    numbers = zip(*(array.tolist() for array in arrays), strict=True)
+    return tuple(map(_drift, reference.features, reasons, numbers))
+
+
+def _drift(
+    feature: FeatureReference,
+    reason: NoData | None,
+    numbers: tuple[int, float, int, float, float, float, float, bool],
+) -> FeatureDrift:
+    n, missing, infinite, psi, ks, p_psi, p_ks, own = numbers
+    if reason is not None:
+        return FeatureDrift(feature.name, n, missing, infinite, reason)
+    by_psi, by_ks = OWN_WINDOWS, OWN_WINDOWS
+    if not own:
+        by_psi, by_ks = INDEPENDENT
+        p_psi = yurdakul_p(psi, feature.n, n, feature.counts.size)
+        p_ks = kolmogorov_p(ks, feature.n, n)
+    return FeatureDrift(
+        feature.name,
+        n,
+        missing,
+        infinite,
+        None,
+        psi,
+        ks,
+        feature.grid.error,
+        Evidence(by_psi, p_value=p_psi),
+        Evidence(by_ks, p_value=p_ks),
+        min(1.0, 2 * min(p_psi, p_ks)),
+        own,
+    )
 
 
 def _psi_reading(session: date, drift: FeatureDrift, limits: WatchSettings) -> Reading:

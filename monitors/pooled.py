@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from monitors.arrays import FloatArray
 
 OVERSHOOT = 0.583  # mean excess of a normal walk over a barrier, in steps (Siegmund 1985)
+UNSURE = 1.25  # margin on the limit for a law that is measured, not known
 CEILING = 1e12
 
 
@@ -72,8 +73,9 @@ class PooledDetector:
     found in the same unit, so tickers that move together count as the few they really are. For normal z the
     run between false alarms is `sessions` or more on average by theorem once R must reach `sessions`
     (Shiryaev-Roberts; Shin, Ramdas, Rinaldo 2024). Waiting for that wastes what a jump overshoots; the limit
-    used is `sessions` exp(-0.583 d), whose run is `sessions` to first order (Pollak 1987). The law is
-    measured, not known, and shares are only nearly normal: the budget is checked by simulation.
+    used is `sessions` exp(-0.583 d), whose run is `sessions` to first order (Pollak 1987), and 25 % more:
+    a law measured on 2,000 sessions shortens the run by up to 9 %, as simulations show. Shares are only
+    nearly normal, so the budget is checked by simulation too.
 
     Attributes:
         law: What is normal.
@@ -97,7 +99,7 @@ class PooledDetector:
 
     def limit(self, tickers: int) -> float:
         """What R must reach."""
-        return max(1.0, self.sessions * math.exp(-OVERSHOOT * self.drift(tickers)))
+        return max(1.0, UNSURE * self.sessions * math.exp(-OVERSHOOT * self.drift(tickers)))
 
     def update(self, wins: int, tickers: int) -> PooledDetector:
         """The detector after one session; one without tickers changes nothing."""

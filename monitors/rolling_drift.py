@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from monitors.arrays import FloatArray, IntArray
+from monitors.arrays import BoolArray, FloatArray, IntArray
 from monitors.drift import DriftReference
 from monitors.psi import HALF_COUNT
+from monitors.stack import EVERY, greatest_gap
 
 
 class RollingDrift:
@@ -17,6 +20,9 @@ class RollingDrift:
     the batch's and KS the batch's on the coarse knots, whose null the reference holds. A feature without a
     usable reference, or without a value in the window, reads NaN. NaN is left out and counted as missing,
     infinities fall into the outer bins.
+
+    Of thousands of features read the PSI after every row, and KS and p-values, which take some fifteen and
+    fifty times as long, with `ks_of` and `p_of` where the PSI gives reason to.
 
     Args:
         reference: Prepared; of each feature the PSI edges and coarse knots are used.
@@ -40,9 +46,7 @@ class RollingDrift:
         self._rows = reference.window if rows is None else rows
         if self._rows < 1:
             raise ValueError(f"window of {self._rows} rows: at least 1 is needed")
-        side = 8 * int(
-            np.ceil(np.sqrt(knots + 1) / 8)
-        )  # blocks of whole words: bools are counted by the word
+        side = 8 * math.ceil(math.sqrt(knots + 1) / 8)  # whole words: bools are counted by the word
         table = np.full((features, side * side), np.inf)
         table[:, :knots] = stack.coarse_knots
         self._side, self._knots = side, knots
@@ -51,14 +55,14 @@ class RollingDrift:
         self._first_block = np.arange(features, dtype=np.intp) * side
         self._cells = side * side + 1  # the last one for the unknown
         self._base = np.arange(features, dtype=np.intp) * self._cells
-        self._counts = np.zeros(features * self._cells, dtype=np.int32)
+        self._counts = np.zeros(features * self._cells, dtype=np.min_scalar_type(self._rows))
         self._bin_of, self._bin_base, self._bins = self._binning(features, knots)
         self._binned = np.zeros(features * self._bins, dtype=np.int32)
         self._codes = np.full((self._rows, features), self._cells - 1, dtype=np.uint16)
         self._seen = 0
-        smooth = HALF_COUNT * np.maximum(stack.bins.sum(axis=1, keepdims=True), 1)
-        self._smooth = smooth
-        self._share = np.where(stack.bins, (stack.counts + HALF_COUNT) / (stack.n[:, None] + smooth), 0.0)
+        self._half = HALF_COUNT * stack.bins  # nothing where a bin is padding
+        self._smooth = HALF_COUNT * np.maximum(stack.bins.sum(axis=1, keepdims=True), 1)
+        self._share = (stack.counts + self._half) / (stack.n[:, None] + self._smooth)
         self._log_share = np.log(np.where(stack.bins, self._share, 1.0))
         self._logs = np.log(np.arange(self._rows + 1) + HALF_COUNT)  # of every count there can be
 
@@ -69,13 +73,14 @@ class RollingDrift:
         of = (self._stack.edge_at[:, None, :] < cells[None, :, None]).sum(axis=2)
         of = np.concatenate([of, np.full((features, 1), bins - 1)], axis=1)
         base = np.arange(features, dtype=np.intp) * bins
-        return (of + base[:, None]).astype(np.int32).ravel(), base, bins
+        return of.astype(np.min_scalar_type(bins)).ravel(), base, bins
 
     def update(self, row: FloatArray) -> None:
         """Take in one row, shape (features,); the oldest leaves once the window is full."""
         block = (self._heads < row).sum(axis=0, dtype=np.uint8)
         held = self._table.take(self._first_block + block, axis=0) < row[:, None]
-        within = np.bitwise_count(held.view(np.uint64)).sum(axis=1, dtype=np.uint8)
+        words = np.ascontiguousarray(np.bitwise_count(held.view(np.uint64)).T)  # adds rows, not pairs
+        within = words.sum(axis=0, dtype=np.uint8)
         code = block * np.uint16(self._side) + within
         code[np.isnan(row)] = self._cells - 1
         place = self._seen % self._rows
@@ -83,9 +88,9 @@ class RollingDrift:
         if self._seen >= self._rows:
             old = self._base + self._codes[place]
             self._counts[old] -= 1
-            self._binned[self._bin_of[old]] -= 1
+            self._binned[self._bin_base + self._bin_of.take(old)] -= 1
         self._counts[new] += 1
-        self._binned[self._bin_of[new]] += 1
+        self._binned[self._bin_base + self._bin_of.take(new)] += 1
         self._codes[place] = code
         self._seen += 1
 
@@ -97,32 +102,22 @@ class RollingDrift:
     @property
     def n(self) -> IntArray:
         """Values present in the window, shape (features,)."""
-        return self.rows - self._counts[self._base + self._cells - 1].astype(np.int64)
+        return self._n(EVERY)
 
     @property
     def missing(self) -> FloatArray:
         """Share of the window unknown, shape (features,); NaN before the first row."""
-        unknown = self._counts[self._base + self._cells - 1]
-        return unknown / self.rows if self.rows else np.full(unknown.size, np.nan)
+        return 1.0 - self.n / self.rows if self.rows else np.full(self._base.size, np.nan)
 
     @property
     def psi(self) -> FloatArray:
         """PSI of the window, shape (features,); as `Stack.psi` with the logarithms looked up."""
-        binned = self._binned.reshape(-1, self._bins)[:, :-1]
-        total = self.n[:, None] + self._smooth
-        ratio = self._log_share + np.log(total)
-        ratio -= self._logs.take(binned)
-        share = (binned + HALF_COUNT) / total
-        np.subtract(self._share, share, out=share)
-        value = np.einsum("fb,fb,fb->f", share, ratio, self._stack.bins)
-        return np.where(self._silent, np.nan, np.maximum(value, 0.0))
+        return self._psi(EVERY, self.n)
 
     @property
     def ks(self) -> FloatArray:
         """KS distance of the window at the reference's coarse knots, shape (features,)."""
-        cells = self._counts.reshape(-1, self._cells)[:, : self._knots]
-        below = np.cumsum(cells, axis=1, dtype=np.int64)
-        return np.where(self._silent, np.nan, self._stack.coarse_distance(below, self.n))
+        return self._ks(EVERY, self.n)
 
     @property
     def p(self) -> FloatArray:
@@ -130,9 +125,41 @@ class RollingDrift:
 
         NaN where the reference is too short for windows of its own or the window holds much less than they.
         """
-        either = np.minimum(self._stack.psi_laws.p(self.psi), self._stack.ks_laws.p(self.ks**2))
-        return np.where(self._stack.has_null(self.n) & ~self._silent, np.minimum(1.0, 2 * either), np.nan)
+        return self._p(EVERY)
 
-    @property
-    def _silent(self) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-        return np.asarray(self._stack.unusable | (self.n == 0))
+    def ks_of(self, features: IntArray) -> FloatArray:
+        """`ks` of some features, shape (features asked for,)."""
+        return self._ks(features, self._n(features))
+
+    def p_of(self, features: IntArray) -> FloatArray:
+        """`p` of some features, shape (features asked for,)."""
+        return self._p(features)
+
+    def _n(self, of: slice | IntArray) -> IntArray:
+        return self.rows - self._counts[self._base[of] + self._cells - 1].astype(np.int64)
+
+    def _psi(self, of: slice | IntArray, n: IntArray) -> FloatArray:
+        binned = self._binned.reshape(-1, self._bins)[of, :-1]
+        total = n[:, None] + self._smooth[of]
+        ratio = self._log_share[of] + np.log(total)
+        ratio -= self._logs.take(binned)
+        share = binned + self._half[of]
+        share /= total
+        np.subtract(self._share[of], share, out=share)
+        value = np.einsum("fb,fb->f", share, ratio)
+        return np.where(self._silent(of, n), np.nan, np.maximum(value, 0.0))
+
+    def _ks(self, of: slice | IntArray, n: IntArray) -> FloatArray:
+        cells = self._counts.reshape(-1, self._cells)[of, : self._knots]
+        gap = greatest_gap(np.cumsum(cells, axis=1, dtype=np.int64), n, self._stack.coarse_shares[of])
+        return np.where(self._silent(of, n), np.nan, gap)
+
+    def _p(self, of: slice | IntArray) -> FloatArray:
+        stack, n = self._stack, self._n(of)
+        by_psi = stack.psi_laws.p(self._psi(of, n), of)
+        by_ks = stack.ks_laws.p(self._ks(of, n) ** 2, of)
+        told = stack.has_null(n, of) & ~self._silent(of, n)
+        return np.where(told, np.minimum(1.0, 2 * np.minimum(by_psi, by_ks)), np.nan)
+
+    def _silent(self, of: slice | IntArray, n: IntArray) -> BoolArray:
+        return np.asarray(self._stack.unusable[of] | (n == 0))

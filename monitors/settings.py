@@ -14,6 +14,9 @@ _LENGTHS = (
     "gap_window",
     "order_window",
     "stale_after",
+    "hit_rate_sessions",
+    "trade_window",
+    "turnover_window",
 )
 
 
@@ -54,6 +57,20 @@ class WatchSettings:
         bars_missing_limit: Share of the session's bars missing that is a breach.
         bars_missing_warn: Share of the session's bars missing that is worth a look.
         stale_after: Sessions without a closed trade or a resolved forecast after which nothing is said.
+        hit_rate_sessions: Resolved sessions of a group below which its hit rate is not judged.
+        hit_rate_p: Evidence that a group's hit rate lies below a coin's counts at or below this p-value.
+        trade_window: Newest trades in profit factor, expectancy and their deepest fall.
+        expectancy_p: Evidence that a trade loses on average counts at or below this p-value.
+        turnover_window: Sessions in the turnover.
+        live_days: Days of calls and messages that the readings of a running daemon look back on.
+        provider_slow_s: Seconds above which a provider's answer is slow.
+        channel_slow_s: Seconds from a message's writing to its delivery above which a channel is slow.
+        slow_accepted: Share of slow answers or deliveries that is nothing unusual.
+        provider_stale_s: Seconds without what a provider was asked for that are a breach.
+        forecast_late_s: Seconds from a session's due instant to its forecasts that are a breach.
+        live_failure_limit: Share of sessions (or messages) that went wrong which is a breach where evidence
+            agrees.
+        live_failure_accepted: Share of them that is nothing unusual, the null of that evidence.
     """
 
     psi_limit: float = 0.2
@@ -88,6 +105,19 @@ class WatchSettings:
     bars_missing_limit: float = 0.05
     bars_missing_warn: float = 0.01
     stale_after: int = 60
+    hit_rate_sessions: int = 20
+    hit_rate_p: float = 0.01
+    trade_window: int = 100
+    expectancy_p: float = 0.01
+    turnover_window: int = 20
+    live_days: int = 90
+    provider_slow_s: float = 60.0
+    channel_slow_s: float = 60.0
+    slow_accepted: float = 0.05
+    provider_stale_s: float = 86_400.0
+    forecast_late_s: float = 14_400.0
+    live_failure_limit: float = 0.10
+    live_failure_accepted: float = 0.05
 
     def __post_init__(self) -> None:
         for name in _LENGTHS:

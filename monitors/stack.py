@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import fdtrc
 
 from monitors.arrays import BoolArray, FloatArray, IntArray
+from monitors.cells import Cells
 from monitors.psi import HALF_COUNT
 from monitors.window_law import LEAST_P, WindowLaw
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from monitors.drift import FeatureReference
 
 LEAST_WITH_NULL = 20  # fewest values in a window that is held against the reference's own
+EVERY = slice(None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,14 +58,14 @@ class Laws:
             np.array([law is not None for law in laws], dtype=np.bool_),
         )
 
-    def p(self, values: FloatArray) -> FloatArray:
-        """`WindowLaw.p` of each feature's value, shape (features,)."""
-        at_least = (self.scores >= values[:, None]).sum(axis=1)
-        rank = (1 + at_least) / (1 + self.sizes)
-        varies = self.degrees > 0
-        degrees = np.where(varies, self.degrees, 1.0)
-        mean = np.where(varies, self.mean, 1.0)
-        tail = np.maximum(LEAST_P, fdtrc(degrees, degrees * self.disjoint, values / mean))
+    def p(self, values: FloatArray, of: slice | IntArray = EVERY) -> FloatArray:
+        """`WindowLaw.p` of the value of every feature, or of those asked for; shape as `values`."""
+        at_least = np.count_nonzero(self.scores[of] >= values[:, None], axis=1)
+        rank = (1 + at_least) / (1 + self.sizes[of])
+        varies = self.degrees[of] > 0
+        degrees = np.where(varies, self.degrees[of], 1.0)
+        mean = np.where(varies, self.mean[of], 1.0)
+        tail = np.maximum(LEAST_P, fdtrc(degrees, degrees * self.disjoint[of], values / mean))
         return np.where(varies, np.where(at_least == 0, tail, np.maximum(rank, tail)), rank)
 
 
@@ -74,11 +76,11 @@ class Stack:
     A padded knot is +inf, where the reference's share is 1 and so is that of every window.
 
     Attributes:
-        knots: Increasing, padded with +inf, shape (features, knots).
+        cells: The knots, ready to count values between them.
         shares: Share of the reference <= each knot, shape (features, knots).
-        coarse_knots: The coarse knots, padded with the last one, shape (features, coarse).
-        coarse_shares: Share of the reference <= each of them, shape (features, coarse).
-        interval: In which coarse interval each knot lies, counted on over all features, (features, knots).
+        coarse: Where the coarse knots stand among the knots, padded with the last, shape (features, coarse).
+        coarse_knots: The coarse knots themselves.
+        coarse_shares: Share of the reference <= each of them.
         edges: PSI edges, padded with +inf, shape (features, bins - 1).
         edge_at: Index of the edges among the coarse knots; one past the last where padded.
         counts: Reference values in each bin, 0 where padded, shape (features, bins).
@@ -90,11 +92,11 @@ class Stack:
         ks_laws: Null of the squared coarse KS distance.
     """
 
-    knots: FloatArray
+    cells: Cells
     shares: FloatArray
+    coarse: IntArray
     coarse_knots: FloatArray
     coarse_shares: FloatArray
-    interval: IntArray
     edges: FloatArray
     edge_at: IntArray
     counts: IntArray
@@ -108,30 +110,24 @@ class Stack:
     @classmethod
     def of(cls, features: Sequence[FeatureReference]) -> Stack:
         """Put features side by side; one that cannot be compared is all padding."""
-        knots = _padded([feature.grid.knots for feature in features], np.inf)
-        shares = _padded([feature.grid.below / max(feature.n, 1) for feature in features], 1.0)
-        lasts = np.array([max(feature.coarse.size - 1, 0) for feature in features])
-        width = 1 + int(lasts.max(initial=0))
+        most = max((feature.grid.knots.size for feature in features), default=0) or 1
+        knots = _padded([feature.grid.knots for feature in features], np.inf, most)
+        shares = _padded([feature.grid.below / max(feature.n, 1) for feature in features], 1.0, most)
+        width = max((feature.coarse.size for feature in features), default=0) or 1
         coarse = np.zeros((len(features), width), dtype=np.int64)
-        coarse_knots = np.full((len(features), width), np.inf)
-        interval = np.zeros(shares.shape, dtype=np.int64)
-        edge_at = [feature.coarse.searchsorted(feature.edges) for feature in features]
-        for i, feature in enumerate(features):
+        for row, feature in zip(coarse, features, strict=True):
             if feature.coarse.size:
-                coarse[i] = feature.coarse[np.minimum(np.arange(width), lasts[i])]
-                coarse_knots[i] = feature.grid.knots[coarse[i]]
-                size = feature.grid.knots.size
-                interval[i, :size] = feature.coarse.searchsorted(np.arange(size))
-                interval[i, size:] = lasts[i]
-        interval += width * np.arange(len(features))[:, None]
+                row[:] = feature.coarse[-1]
+                row[: feature.coarse.size] = feature.coarse
+        edge_at = [feature.coarse.searchsorted(feature.edges) for feature in features]
         counts = _padded([feature.counts for feature in features], 0).astype(np.int64)
         filled = np.array([feature.counts.size for feature in features])
         return cls(
-            knots,
+            Cells.of(knots),
             shares,
-            coarse_knots,
+            coarse,
+            np.take_along_axis(knots, coarse, axis=1),
             np.take_along_axis(shares, coarse, axis=1),
-            interval,
             _padded([f.grid.knots[f.edges] for f in features], np.inf, counts.shape[1] - 1),
             _padded(edge_at, width, counts.shape[1] - 1).astype(np.int64),
             counts,
@@ -143,26 +139,26 @@ class Stack:
             Laws.of([f.null.ks if f.null is not None else None for f in features]),
         )
 
-    @property
-    def width(self) -> int:
-        """Knots a feature, padding included."""
-        return int(self.shares.shape[1])
+    def has_null(self, n: IntArray, of: slice | IntArray = EVERY) -> BoolArray:
+        """Where a window of n values can be held against the reference's own; shape as n."""
+        return np.asarray(self.psi_laws.known[of] & (n >= LEAST_WITH_NULL) & (2 * n >= self.null_n[of]))
 
-    def has_null(self, n: IntArray) -> BoolArray:
-        """Where a window of n values can be held against the reference's own, shape (features,)."""
-        return np.asarray(self.psi_laws.known & (n >= LEAST_WITH_NULL) & (2 * n >= self.null_n))
-
-    def coarse_below(self, ordered: FloatArray, n: IntArray) -> IntArray:
-        """How many of each feature's values are <= each coarse knot, shape (features, coarse).
+    def below(self, values: FloatArray) -> tuple[IntArray, IntArray]:
+        """How many of each feature's values are <= each knot, and how many are not NaN.
 
         Args:
-            ordered: Sorted along the last axis, NaN last, shape (features, values).
-            n: Values that are not NaN, shape (features,).
+            values: Shape (features, values).
+
+        Returns:
+            Counts of shape (features, knots) and of shape (features,).
         """
-        out = np.empty(self.coarse_knots.shape, dtype=np.int64)
-        for row, values, count, knots in zip(out, ordered, n.tolist(), self.coarse_knots, strict=True):
-            row[:] = values[:count].searchsorted(knots, "right")
-        return out
+        counts = self.cells.counts(values)
+        below = np.cumsum(counts[:, : self.shares.shape[1]], axis=1)
+        return below, values.shape[1] - counts[:, -1]
+
+    def coarse_below(self, below: IntArray) -> IntArray:
+        """The same at the coarse knots, shape (features, coarse)."""
+        return np.take_along_axis(below, self.coarse, axis=1)
 
     def psi(self, binned: IntArray) -> FloatArray:
         """PSI of windows binned on these edges, shape (features, bins) -> (features,); see `monitors.psi`."""
@@ -171,50 +167,31 @@ class Stack:
         q = (binned + HALF_COUNT) / (binned.sum(axis=1, keepdims=True) + smooth)
         return np.asarray(((p - q) * np.log(p / q)).sum(axis=1, where=self.bins), dtype=np.float64)
 
-    def binned(self, below: IntArray, n: IntArray) -> IntArray:
+    def binned(self, coarse_below: IntArray, n: IntArray) -> IntArray:
         """Counts per PSI bin from counts below the coarse knots, shape (features, bins)."""
-        reached = np.take_along_axis(np.concatenate([below, n[:, None]], axis=1), self.edge_at, axis=1)
+        reached = np.take_along_axis(np.concatenate([coarse_below, n[:, None]], axis=1), self.edge_at, axis=1)
         return np.diff(reached, axis=1, prepend=0, append=n[:, None])
 
-    def coarse_distance(self, below: IntArray, n: IntArray) -> FloatArray:
+    def distance(self, below: IntArray, n: IntArray) -> FloatArray:
+        """KS distance at all knots, shape (features,)."""
+        return greatest_gap(below, n, self.shares)
+
+    def coarse_distance(self, coarse_below: IntArray, n: IntArray) -> FloatArray:
         """KS distance at the coarse knots, shape (features,)."""
-        share = below / np.maximum(n, 1)[:, None]
-        return np.asarray(np.abs(share - self.coarse_shares).max(axis=1, initial=0.0))
+        return greatest_gap(coarse_below, n, self.coarse_shares)
 
-    def distance(self, ordered: FloatArray, below: IntArray, n: IntArray) -> FloatArray:
-        """KS distance at all knots, found by looking only where the coarse ones leave room for more.
 
-        In a coarse interval from share F to F' of the reference and G to G' of the window, no distance
-        exceeds max(G' - F, F' - G); intervals where that is no more than what the coarse knots already
-        show are passed over.
+def greatest_gap(below: IntArray, n: IntArray, shares: FloatArray) -> FloatArray:
+    """Greatest distance between shares <= each knot, of n values and of the reference, shape (features,).
 
-        Args:
-            ordered: Sorted along the last axis, NaN last, shape (features, values).
-            below: From `coarse_below`.
-            n: Values that are not NaN, shape (features,).
-
-        Returns:
-            Shape (features,); equal to looking at every knot.
-        """
-        window, held = below / np.maximum(n, 1)[:, None], self.coarse_shares
-        gaps = window - held
-        best = np.abs(gaps).max(axis=1, initial=0.0)
-        room = np.maximum(window, held)  # in the first interval both start from 0
-        rise = gaps[:, 1:] + np.diff(held, axis=1), np.diff(window, axis=1) - gaps[:, 1:]
-        np.maximum(*rise, out=room[:, 1:])
-        open_ = room > best[:, None]
-        at = open_.ravel().take(self.interval.ravel()).nonzero()[0]
-        if at.size == 0:
-            return np.asarray(best)
-        cuts = at.searchsorted(self.width * np.arange(n.size + 1))
-        fine, seen, total = self.knots.take(at), np.empty(at.size), n.tolist()
-        for i in (np.diff(cuts) > 0).nonzero()[0].tolist():
-            part = slice(cuts[i], cuts[i + 1])
-            seen[part] = ordered[i, : total[i]].searchsorted(fine[part], "right") / max(total[i], 1)
-        found = np.abs(seen - self.shares.take(at))
-        filled = (np.diff(cuts) > 0).nonzero()[0]
-        best[filled] = np.maximum(best[filled], np.maximum.reduceat(found, cuts[:-1][filled]))
-        return np.asarray(best)
+    Args:
+        below: How many values are <= each knot, shape (features, knots).
+        n: How many there are, shape (features,).
+        shares: Those of the reference, shape (features, knots).
+    """
+    gap = below / np.maximum(n, 1)[:, None]
+    gap -= shares
+    return np.asarray(np.abs(gap, out=gap).max(axis=1, initial=0.0))
 
 
 def prepared_psi(values: FloatArray, stack: Stack) -> FloatArray:

@@ -8,15 +8,20 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Self
 
-from monitors import calibration, execution, performance
+import numpy as np
+
+from monitors import calibration, execution, hit_rate, performance, trades
 from monitors.arrays import FloatArray
 from monitors.calibration import CalibrationState
 from monitors.drift import DriftReference
 from monitors.execution import ExecutionState
 from monitors.feature_drift import drift_readings
+from monitors.hit_rate import HitState
+from monitors.live import Live, live_readings
 from monitors.performance import PerformanceState
 from monitors.reading import Reading
 from monitors.settings import WatchSettings
+from monitors.trades import TradeState
 
 __all__ = ["DEFAULTS", "Facts", "WatchSettings", "WatchState", "watch"]
 
@@ -42,6 +47,11 @@ class Facts:
         failed_orders: How many of them failed.
         bars_expected: Bars that should have come.
         bars_missing: How many of them did not.
+        labels: (kind, label of each forecast resolved), as ("sector", ("Energy", ...)) or ("regime", ...); ""
+            is unknown.
+        weights: Share of equity in each ticker and in cash at the last close and at this one, shape (2,
+            tickers + 1); no row where the last close is unknown.
+        live: What only a running daemon can tell; None in a replay or a backtest.
     """
 
     session: date
@@ -57,6 +67,9 @@ class Facts:
     failed_orders: int
     bars_expected: int
     bars_missing: int
+    labels: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    weights: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+    live: Live | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +80,15 @@ class WatchState:
         performance: Trades, returns and the win-rate bets.
         calibration: Resolved forecasts and the bets against calibration.
         execution: Orders and failures.
+        hits: Hit rates by group, in whole numbers.
+        trades: The newest trades, all of them as sums, and turnovers.
     """
 
     performance: PerformanceState = field(default_factory=PerformanceState)
     calibration: CalibrationState = field(default_factory=CalibrationState)
     execution: ExecutionState = field(default_factory=ExecutionState)
+    hits: HitState = field(default_factory=HitState)
+    trades: TradeState = field(default_factory=TradeState)
 
     @classmethod
     def start(cls) -> Self:
@@ -80,8 +97,10 @@ class WatchState:
 
     def restarted(self) -> Self:
         """The state after a person has lifted a halt: the bets start anew, baselines and histories stay."""
-        return type(self)(
-            replace(self.performance, levels=()), replace(self.calibration, levels=()), self.execution
+        return replace(
+            self,
+            performance=replace(self.performance, levels=()),
+            calibration=replace(self.calibration, levels=()),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,11 +109,13 @@ class WatchState:
             "performance": _stored(self.performance),
             "calibration": _stored(self.calibration),
             "execution": _stored(self.execution),
+            "hits": _stored(self.hits),
+            "trades": _stored(self.trades),
         }
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`, also after a trip through JSON.
+        """The inverse of `to_dict`, also after a trip through JSON; hits and trades may start later.
 
         Raises:
             KeyError: When a family of monitors is missing.
@@ -104,6 +125,8 @@ class WatchState:
             PerformanceState(**_kept(stored["performance"])),
             CalibrationState(**_kept(stored["calibration"])),
             ExecutionState(**_kept(stored["execution"])),
+            HitState(**_kept(stored.get("hits", {}))),
+            TradeState(**_kept(stored.get("trades", {}))),
         )
 
 
@@ -121,17 +144,21 @@ def watch(
 
     Returns:
         The state to keep, and the readings: drift (`psi`, `ks` per feature, `drift_share`), performance
-        (`win_rate_last_20`, `win_rate_evidence`, `sharpe_rolling`, `drawdown`), calibration (`ece`,
-        `calibration_gap`, `calibration_evidence`) and execution (`execution_failure_rate`,
-        `bars_missing_rate`).
+        (`win_rate_last_20`, `win_rate_evidence`, `sharpe_rolling`, `drawdown`, `hit_rate` per group,
+        `profit_factor`, `expectancy`, `trade_drawdown`, `turnover`), calibration (`ece`, `calibration_gap`,
+        `calibration_evidence`), execution (`execution_failure_rate`, `bars_missing_rate`) and, live, those of
+        `monitors.live`.
 
     Raises:
         ValueError: When facts contradict each other, as shapes that do not fit or more failures than orders.
     """
+    calibrated = calibration.step(state.calibration, facts.probabilities, facts.outcomes, settings)
     after = WatchState(
         performance.step(state.performance, facts.trade_returns, facts.equity_return, settings),
-        calibration.step(state.calibration, facts.probabilities, facts.outcomes, settings),
+        calibrated,
         execution.step(state.execution, facts.orders, facts.failed_orders, settings),
+        hit_rate.step(state.hits, facts.probabilities, facts.outcomes, calibrated.recent, facts.labels),
+        trades.step(state.trades, facts.trade_returns, facts.weights, settings),
     )
     sessions = after.performance.sessions
     readings = (
@@ -139,9 +166,12 @@ def watch(
         *performance.win_rate_readings(facts.session, after.performance, settings),
         performance.sharpe_reading(facts.session, after.performance, settings),
         performance.drawdown_reading(facts.session, facts.equity, facts.peak, sessions, settings),
+        *hit_rate.hit_rate_readings(facts.session, after.hits, settings),
+        *trades.trade_readings(facts.session, after.trades, settings),
         *calibration.calibration_readings(facts.session, after.calibration, settings),
         execution.failure_reading(facts.session, after.execution, settings),
         execution.bars_reading(facts.session, facts.bars_expected, facts.bars_missing, settings),
+        *(live_readings(facts.session, facts.live, settings) if facts.live is not None else ()),
     )
     return after, readings
 
@@ -151,12 +181,12 @@ def _stored(part: object) -> dict[str, Any]:
     return {name: _listed(getattr(part, name)) for name in part.__slots__}  # type: ignore[attr-defined]
 
 
-def _listed(value: Any) -> Any:  # noqa: ANN401 - a number, numbers, or rows of numbers
+def _listed(value: Any) -> Any:  # noqa: ANN401 - a number, numbers or names, or rows of numbers
     if not isinstance(value, tuple):
         return value
     if value and isinstance(value[0], tuple):
         return [_listed(row) for row in value]
-    return [None if math.isnan(number) else number for number in value]
+    return [None if number != number else number for number in value]  # noqa: PLR0124 - NaN alone is so
 
 
 def _kept(stored: Mapping[str, Any]) -> dict[str, Any]:

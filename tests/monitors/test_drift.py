@@ -174,6 +174,12 @@ def test_a_reference_that_says_nothing_gives_no_verdict() -> None:
     assert readings["psi", "volume"].state is State.OK
 
 
+@pytest.mark.parametrize(("value", "reason"), [(4.0, NoData.CONSTANT), (np.nan, NoData.MISSING)])
+def test_a_reference_without_a_usable_feature_gives_no_verdict(value: float, reason: NoData) -> None:
+    prepared = prepare_reference(np.full_like(history(), value), NAMES, window=WINDOW)
+    assert {reading.reason for reading in read(fresh(), prepared).values()} == {reason}
+
+
 def test_a_slow_feature_may_stand_still() -> None:
     past = history()
     past[:, :, 0] = np.repeat(past[::20, :, 0], 20, axis=0)

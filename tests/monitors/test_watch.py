@@ -12,6 +12,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
+from monitors import hit_rate
 from monitors.drift import DriftReference, prepare_reference
 from monitors.reading import NoData, Reading, State
 from monitors.watch import Facts, WatchSettings, WatchState, watch
@@ -24,6 +25,12 @@ ALWAYS = [
     "win_rate_evidence",
     "sharpe_rolling",
     "drawdown",
+    *["hit_rate"] * len(hit_rate.ALWAYS),
+    "profit_factor",
+    "expectancy",
+    "trade_drawdown",
+    "expectancy",
+    "turnover",
     "ece",
     "calibration_gap",
     "calibration_evidence",
@@ -54,7 +61,14 @@ def facts_of(session: int, reference: DriftReference | None, *, tickers: int = 1
         failed_orders=0,
         bars_expected=120,
         bars_missing=0,
+        labels=(("sector", tuple("Energy" if i % 2 else "" for i in range(tickers))),),
+        weights=np.array([[0.4, 0.6], [0.5, 0.5]]),
     )
+
+
+def metrics_of(readings: tuple[Reading, ...]) -> list[str]:
+    """The metrics in order, but for the hit rates of sectors: they begin with the first outcome of one."""
+    return [reading.metric for reading in readings if not reading.subject.startswith("sector:")]
 
 
 def fold(sessions: int) -> tuple[WatchState, tuple[Reading, ...]]:
@@ -66,9 +80,9 @@ def fold(sessions: int) -> tuple[WatchState, tuple[Reading, ...]]:
 
 def test_every_session_brings_every_reading_from_the_first_on(reference: DriftReference) -> None:
     _, without = watch(WatchState.start(), facts_of(0, None))
-    assert [reading.metric for reading in without] == ALWAYS
+    assert metrics_of(without) == ALWAYS
     _, readings = watch(WatchState.start(), facts_of(0, reference))
-    assert [r.metric for r in readings] == ["psi"] * 16 + ["ks"] * 16 + ALWAYS
+    assert metrics_of(readings) == ["psi"] * 16 + ["ks"] * 16 + ALWAYS
     assert tuple(r.subject for r in readings[:16]) == NAMES
     assert all(r.session == FIRST for r in readings)
 
@@ -84,7 +98,11 @@ def test_a_calm_account_ends_in_ok(reference: DriftReference) -> None:
     _, readings = watch(state, facts_of(260, reference))
     assert all(reading.state is not State.NO_DATA for reading in readings)
     breaches = {reading.metric for reading in readings if reading.state is State.BREACH}
-    assert breaches <= {"sharpe_rolling", "win_rate_last_20"}  # the classic rules are noisy by their nature
+    assert breaches <= {
+        "sharpe_rolling",
+        "win_rate_last_20",
+        "hit_rate",
+    }  # the classic rules are noisy by their nature
 
 
 def test_equal_arguments_give_equal_results_to_the_last_bit(reference: DriftReference) -> None:
@@ -195,7 +213,7 @@ def test_changed_lengths_in_the_settings_start_the_bets_anew_and_nothing_fails()
     state, _ = fold(150)
     shorter = WatchSettings(horizon=3, trade_overlap=2, calibration_window=30, sharpe_window=21)
     _, readings = watch(state, facts_of(150, None), shorter)
-    assert [reading.metric for reading in readings] == ALWAYS
+    assert metrics_of(readings) == ALWAYS
 
 
 def test_a_pause_in_everything_ends_in_stale_or_too_few() -> None:
@@ -206,6 +224,7 @@ def test_a_pause_in_everything_ends_in_stale_or_too_few() -> None:
             trade_returns=np.empty(0),
             probabilities=np.empty(0),
             outcomes=np.empty(0),
+            labels=(),
             orders=0,
         )
         state, readings = watch(state, empty)

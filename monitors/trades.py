@@ -1,0 +1,137 @@
+"""The trades: profit factor, expectancy, the deepest fall and the turnover of the account."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+import numpy as np
+
+from monitors.arrays import FloatArray
+from monitors.reading import Evidence, NoData, Reading, State
+from monitors.settings import WatchSettings
+from monitors.tally import Tally
+from monitors.trade_statistics import expectancy, greatest_drawdown, profit_factor, turnover
+from monitors.verdict import Subject
+
+LEAST = 20  # trades, or sessions with a trade, below which nothing is said
+
+
+@dataclass(frozen=True, slots=True)
+class TradeState:
+    """What is remembered of the account's trades.
+
+    Attributes:
+        newest: Net returns of the newest trades, NaN = unknown, oldest first.
+        all_time: The `Tally` of all trades of known result, as a row.
+        turnovers: Turnover of the newest sessions in which it was known.
+        idle: Sessions since a trade was closed.
+    """
+
+    newest: tuple[float, ...] = ()
+    all_time: tuple[float, ...] = ()
+    turnovers: tuple[float, ...] = ()
+    idle: int = 0
+
+
+def step(
+    state: TradeState, trade_returns: FloatArray, weights: FloatArray, limits: WatchSettings
+) -> TradeState:
+    """Take in one session.
+
+    Args:
+        state: Before the session.
+        trade_returns: Net returns of the trades closed, shape (trades,), NaN = unknown, in closing order.
+        weights: Share of equity in each ticker and in cash at the last close and at this one, shape (2,
+            tickers + 1), or no row where the last close is unknown.
+        limits: Window lengths.
+    """
+    known = trade_returns[np.isfinite(trade_returns)]
+    closed = tuple(float(trade) if math.isfinite(trade) else math.nan for trade in trade_returns)
+    moved = turnover(weights) if weights.shape[0] > 1 else math.nan
+    turnovers = state.turnovers if math.isnan(moved) else (*state.turnovers, moved)
+    return TradeState(
+        (*state.newest, *closed)[-limits.trade_window :],
+        Tally.of(state.all_time).added(int(known.size), float(known.sum())),
+        turnovers[-limits.turnover_window :],
+        0 if closed else state.idle + 1,
+    )
+
+
+def trade_readings(session: date, state: TradeState, limits: WatchSettings) -> tuple[Reading, ...]:
+    """Profit factor, expectancy and deepest fall of the newest trades, expectancy of all, and turnover."""
+    subject = partial(Subject, session, "performance")
+    lately = f"last_{limits.trade_window}"
+    return (
+        *_newest(
+            (
+                subject("profit_factor", lately, 1.0),
+                subject("expectancy", lately, 0.0),
+                subject("trade_drawdown", lately),
+            ),
+            state,
+            limits,
+        ),
+        _expectancy(subject("expectancy", "account", 0.0), state, limits),
+        _turnover(subject("turnover", "account"), state, limits),
+    )
+
+
+def _newest(
+    subjects: tuple[Subject, Subject, Subject], state: TradeState, limits: WatchSettings
+) -> tuple[Reading, ...]:
+    """What the newest trades came to; effect without evidence, so never more than a warning."""
+    n = len(state.newest)
+    reason, clause = None, ""
+    if n < LEAST:
+        reason, clause = NoData.TOO_FEW, f"{n} of {LEAST} trades"
+    elif state.idle >= limits.stale_after:
+        reason, clause = NoData.STALE, f"no trade closed for {state.idle} sessions"
+    elif any(map(math.isnan, state.newest)):
+        reason, clause = NoData.MISSING, "a trade of unknown result"
+    if reason is not None:
+        return tuple(subject.unknown(reason, n, clause) for subject in subjects)
+    factor, mean, fall = subjects
+    returns = np.array(state.newest)
+    ratio, gain = profit_factor(returns), expectancy(returns)
+    judged = State.WARN if gain < 0 else State.OK
+    return (
+        factor.judged(ratio, n, judged, detail="gains over losses")
+        if math.isfinite(ratio)
+        else factor.unknown(NoData.INFINITE, n, "no losing trade"),
+        mean.judged(gain, n, judged, detail="mean net return of a trade"),
+        fall.judged(
+            greatest_drawdown(returns),
+            n,
+            State.OK,
+            detail="as though each trade had been the whole account; a fact, not an estimate",
+        ),
+    )
+
+
+def _expectancy(subject: Subject, state: TradeState, limits: WatchSettings) -> Reading:
+    tally = Tally.of(state.all_time)
+    if tally.sessions < LEAST:
+        return subject.unknown(NoData.TOO_FEW, tally.n, f"{tally.sessions} of {LEAST} sessions with a trade")
+    if state.idle >= limits.stale_after:
+        return subject.unknown(NoData.STALE, tally.n, f"no trade closed for {state.idle} sessions")
+    estimate = tally.estimate(limits.trade_overlap)
+    if estimate.error == 0:
+        return subject.unknown(NoData.CONSTANT, tally.n, "every session's trades came to the same")
+    interval, p = estimate.interval(), estimate.below_p(0.0)
+    detail = f"all trades; 95 % at all times {interval.low:.2%} to {interval.high:.2%}"
+    judged = State.BREACH if p <= limits.expectancy_p else State.OK
+    return subject.judged(estimate.mean, tally.n, judged, Evidence("confidence_sequence", p_value=p), detail)
+
+
+def _turnover(subject: Subject, state: TradeState, limits: WatchSettings) -> Reading:
+    n = len(state.turnovers)
+    if n < limits.turnover_window:
+        return subject.unknown(NoData.TOO_FEW, n, f"{n} of {limits.turnover_window} sessions")
+    mean = math.fsum(state.turnovers) / n
+    detail = (
+        f"share of the account exchanged in a session; {mean * limits.sessions_per_year:.0f} times a year"
+    )
+    return subject.judged(mean, n, State.OK, detail=detail)
