@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check bench soak lock sample clean .venv
+.PHONY: run test check bench benchmarks bench-peers fault-matrix soak lock sample clean .venv
 
 .venv: .venv/.installed
 
@@ -31,6 +31,20 @@ check: .venv/.installed-dev
 
 bench: .venv/.installed-dev
 	$(BIN)/python -m bench
+
+# Measures every number the documents name and writes docs/benchmarks.md anew; about ten minutes.
+benchmarks: .venv/.installed-dev
+	$(BIN)/python -m bench.report
+
+# Ours beside Evidently, NannyML, alibi-detect, whylogs, frouros and river, each in an environment of its own under
+# .peers/ (about 5 GB), and on recorded drift; writes docs/benchmarks-peers.md. About 25 minutes after the first time.
+bench-peers: .venv/.installed-dev
+	nice -n 10 $(BIN)/python -m bench.peers $(ARGS)
+
+# The same faults against Forewarn and, where it is installed, Prometheus Alertmanager; writes docs/fault-matrix.md.
+# About ten minutes.
+fault-matrix: .venv/.installed-dev
+	$(BIN)/python -m tests.faults.matrix $(ARGS)
 
 soak: .venv/.installed-dev
 	$(BIN)/python -m pytest -m soak -n 2 --dist worksteal --timeout 3600 $(ARGS)

@@ -1,24 +1,62 @@
-"""`make bench`: every comparison, one table."""
+"""`make bench`: ours beside a twin, one table; `python -m bench budget pooled`: those simulations."""
 
 from __future__ import annotations
+
+import os
+import sys
 
 from rich.console import Console
 from rich.table import Table
 
-from bench import features, statements
+from bench.report import ORDER
+from bench.section import Section, measure
+from bench.timing import Row
+from bench.timings import BENCHES
 
-BENCHES = (features, statements)
+WIDE = 180  # columns where no terminal says how many it has
 
 
-def main() -> None:
-    """Measure everything and print it."""
-    table = Table(title="Ours beside a twin, medians of one run", title_justify="left", box=None)
-    for column in ("what", "ours, ms", "twin", "twin, ms", "ratio"):
-        table.add_column(column, justify="right" if column in {"ours, ms", "twin, ms", "ratio"} else "left")
+def main(names: list[str]) -> None:
+    """Measure and print: the twins, or the simulations that are named."""
+    console = Console()
+    console = console if console.is_terminal else Console(width=WIDE)
+    known = {name.rpartition(".")[2]: name for name in ORDER}
+    unknown = sorted(set(names) - known.keys())
+    if unknown:
+        sys.exit(f"no simulation {', '.join(unknown)}; there are {', '.join(known)}")
+    for name in names:
+        console.print(_findings(measure(known[name])))
+    if not names:
+        console.print(_twins())
+
+
+def _twins() -> Table:
+    load = os.getloadavg()[0]
+    title = f"Ours beside a twin, best / median of one run, milliseconds; load {load:.1f}"
+    table = Table(title=title, title_justify="left", box=None)
+    for column in ("what", "ours", "goal", "twin", "twin's", "ratio", "differs by"):
+        table.add_column(column, justify="left" if column in {"what", "twin"} else "right")
     for bench in BENCHES:
         for row in bench.rows():
-            table.add_row(row.what, f"{row.ours_ms:.3f}", row.twin, f"{row.twin_ms:.3f}", f"{row.ratio:.1f}x")
-    Console().print(table)
+            table.add_row(*_cells(row))
+    return table
 
 
-main()
+def _cells(row: Row) -> tuple[str, ...]:
+    goal = "" if row.goal_ms is None else f"{row.goal_ms:g}"
+    gap = "" if row.gap is None else f"{row.gap:.0e}"
+    return row.what, str(row.ours), goal, row.twin, str(row.theirs), f"{row.ratio:.1f}x", gap
+
+
+def _findings(section: Section) -> Table:
+    title = f"{section.title}, {section.skipped or f'{section.seconds:.0f} s'}"
+    table = Table(title=title, title_justify="left", box=None)
+    for column in ("what", "goal", "measured", "", "note"):
+        table.add_column(column)
+    for one in section.findings:
+        table.add_row(one.what, one.goal, one.measured, one.outcome.name.lower(), one.note)
+    return table
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

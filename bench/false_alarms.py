@@ -1,4 +1,4 @@
-"""How often the default rules fire when nothing has changed: `python -m bench.false_alarms`.
+"""How often the default rules fire when nothing has changed: also `python -m bench.false_alarms`.
 
 Calm histories, seeded: independent t(5) returns of 8 % volatility and Sharpe ratio 1, trades that win 55 % of
 the time, forecasts whose stated probability is exact, features that follow one AR(1) law throughout. Readings
@@ -8,19 +8,24 @@ and alerts come from the monitors and rules that the daemon runs.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
 
 from alerts.alert import Alert, AlertState, evaluate, firing
-from alerts.rule import Rule
+from alerts.rulebook import Rulebook
+from bench.finding import Finding
 from daemon.config import load_settings
 from market.panel import FloatArray
 from monitors.drift import DriftReference, prepare_reference
 from monitors.watch import Facts, WatchState, watch
 
 SEED = 20261122
-PATHS = 24
+TITLE = "The default rules on calm histories"
+PATHS = FULL = 24  # histories
+BUDGET = 0.25  # false alarms a year, of what has a budget or pauses trading on evidence
+BUDGETED = ("win_rate_evidence", "calibration_evidence", "market_break")
 SESSIONS = 756
 WARM = 252
 TICKERS = 6
@@ -31,23 +36,54 @@ DAILY_SD = 0.08 / np.sqrt(252.0)
 DAILY_MEAN = 0.08 / 252.0
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often one rule fires.
+
+    Attributes:
+        a_year: Times in a year of 252 sessions.
+        on: Share of sessions on which it fires.
+    """
+
+    a_year: float
+    on: float
+
+
 def main() -> None:
     """Simulate and print one line a rule."""
+    print(f"{PATHS} calm histories of {SESSIONS - WARM} sessions, {TICKERS} tickers, seed {SEED}")
+    for name, rate in rates(PATHS).items():
+        print(f"{name:<28} fires {rate.a_year:5.2f} times a year, on {rate.on:6.1%} of sessions")
+
+
+def findings(size: int = FULL) -> list[Finding]:
+    """Measure.
+
+    Args:
+        size: Histories.
+    """
+    found = []
+    for name, rate in rates(size).items():
+        goal = BUDGET if name in BUDGETED else np.inf
+        what = f"{name}, on {rate.on:.1%} of sessions"
+        found.append(Finding.number(what, rate.a_year, "times a year", at_most=goal, digits=2))
+    return found
+
+
+def rates(paths: int) -> dict[str, Rate]:
+    """How often each rule fires in so many calm histories of two years, after a year for the baselines."""
     rng = np.random.default_rng(SEED)
-    rules = load_settings().rule_set()
+    book = Rulebook(load_settings().rule_set())
     fired: Counter[str] = Counter()
     on: Counter[str] = Counter()
-    for _ in range(PATHS):
-        _path(rng, rules, fired, on)
-    sessions = PATHS * (SESSIONS - WARM)
-    print(f"{PATHS} calm histories of {SESSIONS - WARM} sessions, {TICKERS} tickers, seed {SEED}")
-    for rule in rules:
-        a_year = 252.0 * fired[rule.name] / sessions
-        share = on[rule.name] / sessions
-        print(f"{rule.name:<28} fires {a_year:5.2f} times a year, on {share:6.1%} of sessions")
+    for _ in range(paths):
+        _path(rng, book, fired, on)
+    sessions = paths * (SESSIONS - WARM)
+    names = sorted(rule.name for rule in book.rules)
+    return {name: Rate(252.0 * fired[name] / sessions, on[name] / sessions) for name in names}
 
 
-def _path(rng: np.random.Generator, rules: tuple[Rule, ...], fired: Counter[str], on: Counter[str]) -> None:
+def _path(rng: np.random.Generator, book: Rulebook, fired: Counter[str], on: Counter[str]) -> None:
     features = _autoregressive(rng, REFERENCE + SESSIONS)
     names = tuple(f"feature_{i}" for i in range(FEATURES))
     reference = prepare_reference(features[:REFERENCE], names, window=WINDOW)
@@ -59,7 +95,7 @@ def _path(rng: np.random.Generator, rules: tuple[Rule, ...], fired: Counter[str]
         peak = max(peak, equity)
         facts = _facts(rng, features, reference, i, (equity, peak, return_))
         state, readings = watch(state, facts)
-        alerts, moved = evaluate(rules, alerts, readings, facts.session)
+        alerts, moved = evaluate(book, alerts, readings, facts.session)
         if i < WARM:
             continue
         begun = {move.alert.rule for move in moved if move.alert.state is AlertState.FIRING}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -37,8 +38,12 @@ def rows() -> list[Row]:
             await ours.aclose()
             await plain.dispose()
 
-        def run(work: Callable[[], object]) -> Callable[[], object]:
-            return lambda: runner.run(work())  # type: ignore[arg-type]
+        def run(work: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], int]:
+            def counted() -> int:
+                runner.run(work())
+                return STATEMENTS
+
+            return counted
 
         row = compare(f"{STATEMENTS} small selects", run(by_ours), "SQLAlchemy on aiosqlite", run(by_plain))
         runner.run(close())

@@ -1,0 +1,1 @@
+"""Forewarn beside its peers: `make bench-peers`."""

@@ -1,0 +1,1 @@
+"""Seeded simulations: what the monitors promise, measured. Each has `findings(size)`."""

@@ -1,0 +1,7 @@
+"""Every comparison of ours with a twin."""
+
+from __future__ import annotations
+
+from bench import alerts, drift, features, scores, statements, streams
+
+BENCHES = (drift, scores, streams, alerts, features, statements)
