@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from forecaster.features import FEATURE_NAMES
+from forecaster.features import MODEL_NAMES
 from market.panel import FloatArray
 
 COVERAGE_FLOOR: Final = 0.5
@@ -140,7 +140,7 @@ def fit(
         fitted_on=fitted_on,
         train_from=sessions[0],
         train_to=sessions[-1],
-        features=FEATURE_NAMES,
+        features=MODEL_NAMES,
         coefficients=tuple(float(c) for c in estimator.coef_[0]),
         intercept=float(estimator.intercept_[0]),
         n=len(y),

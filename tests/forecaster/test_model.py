@@ -15,12 +15,12 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import rankdata
 
-from forecaster.features import FEATURE_NAMES
+from forecaster.features import MODEL_NAMES
 from forecaster.model import Direction, Model, centred_ranks, fit, forecast, model_to_dict
 from market.panel import FloatArray
 
 NAN = math.nan
-N = len(FEATURE_NAMES)
+N = len(MODEL_NAMES)
 FIRST = date(2024, 1, 2)
 VALUES = st.one_of(st.just(NAN), st.integers(-3, 3).map(float), st.floats(-1e6, 1e6))
 MATRICES = arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 4)), elements=VALUES)
@@ -33,7 +33,7 @@ RANKS = arrays(
 
 def model_of(coefficients: list[float], intercept: float = 0.0) -> Model:
     padded = (*coefficients, *(0.0,) * (N - len(coefficients)))
-    return Model(1, FIRST, FIRST, FIRST, FEATURE_NAMES, padded, intercept, 100, 0.69)
+    return Model(1, FIRST, FIRST, FIRST, MODEL_NAMES, padded, intercept, 100, 0.69)
 
 
 MODELS = st.builds(model_of, st.lists(st.floats(-1.5, 1.5), min_size=N, max_size=N), st.floats(-2, 2))
@@ -138,7 +138,7 @@ class TestForecast:
         ranks = np.zeros((1, N))
         ranks[0, :4] = 0.5, -0.5, 0.1, NAN
         (one,) = forecast(model_of([-0.2, 1.0, 3.0, 9.0], intercept=0.05), ranks, ("AAA",))
-        first, second, third = FEATURE_NAMES[1], FEATURE_NAMES[2], FEATURE_NAMES[0]
+        first, second, third = MODEL_NAMES[1], MODEL_NAMES[2], MODEL_NAMES[0]
         assert one.reasoning == (
             f"below the median: low {first} (-0.500), middling {second} (+0.300), high {third} (-0.100)"
         )
@@ -249,7 +249,7 @@ class TestFit:
         model = fit(ranks, beat, sessions, version=7, fitted_on=date(2025, 1, 1), penalty=0.05)
         assert (model.version, model.fitted_on) == (7, date(2025, 1, 1))
         assert (model.train_from, model.train_to) == (sessions[0], sessions[-1])
-        assert model.features == FEATURE_NAMES
+        assert model.features == MODEL_NAMES
         assert model.n == 600
 
     @pytest.mark.parametrize("winners", [0, 1, 19, 20])

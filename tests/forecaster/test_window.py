@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from forecaster.features import LONGEST_LOOKBACK, feature_matrix
+from forecaster.features import MODEL_FEATURES, MODEL_LOOKBACK, feature_matrix
+from forecaster.tier import Tier
 from forecaster.window import make_window
 from market.panel import FIELDS, FloatArray, Panel
 from market.sample import BENCHMARK, STOCKS
@@ -115,8 +116,53 @@ def test_a_hole_in_everything_gives_the_features_of_a_history_without_it() -> No
     arrays = copies(whole)
     for values in arrays.values():
         values[~hole] = NAN
-    holed = feature_matrix(make_window(changed(whole, **arrays), STOCKS, BENCHMARK))
-    assert_array_equal(holed, feature_matrix(make_window(whole.select(hole), STOCKS, BENCHMARK)))
+    found = make_window(changed(whole, **arrays), STOCKS, BENCHMARK)
+    holed = feature_matrix(found, MODEL_FEATURES)
+    without = make_window(whole.select(hole), STOCKS, BENCHMARK)
+    assert_array_equal(holed, feature_matrix(without, MODEL_FEATURES))
+    assert_array_equal(feature_matrix(found), feature_matrix(without))
     assert np.isfinite(holed).all()
-    shorter = changed(whole, **arrays).rows(400 - LONGEST_LOOKBACK - 3, 400)
-    assert_array_equal(feature_matrix(make_window(shorter, STOCKS, BENCHMARK)), holed)
+    shorter = make_window(changed(whole, **arrays).rows(400 - MODEL_LOOKBACK - 3, 400), STOCKS, BENCHMARK)
+    assert_array_equal(feature_matrix(shorter, MODEL_FEATURES), holed)
+
+
+def test_series_sectors_and_extras_follow_the_sessions_and_tickers_that_are_kept() -> None:
+    panel = panel_of({"AAA": [10.0, NAN, 12.0], "BBB": [5.0, NAN, 7.0]})
+    window = make_window(
+        panel,
+        ("BBB", "AAA"),
+        "none",
+        series={"vix": np.array([20.0, 21.0, 22.0])},
+        sectors={"AAA": "Energy"},
+        extras={"short_volume": np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])},
+        tiers={"short_volume": Tier.DELAYED},
+    )
+    assert_array_equal(window.series["vix"], [20.0, 22.0])  # nobody was known in between
+    assert_array_equal(window.extras["short_volume"], [[1.0, 5.0], [2.0, 6.0]])
+    assert window.sectors == ("", "Energy")
+    assert_array_equal(window.weekdays, [1.0, 3.0])  # 2 January 2024 was a Tuesday
+    assert window.tiers == {"short_volume": Tier.DELAYED}
+
+    newest, aaa = window.last(1), window.rows(1, 2)
+    assert_array_equal(newest.series["vix"], [22.0])
+    assert_array_equal(newest.extras["short_volume"], [[5.0], [6.0]])
+    assert_array_equal(newest.weekdays, [3.0])
+    assert_array_equal(aaa.close, [[10.0, 12.0]])
+    assert_array_equal(aaa.extras["short_volume"], [[2.0, 6.0]])
+    assert (aaa.sectors, aaa.tickers, aaa.sessions) == (("Energy",), 1, 2)
+
+
+@pytest.mark.parametrize("kind", ["series", "extras"])
+def test_values_of_another_shape_than_the_panel_are_an_error(kind: str) -> None:
+    panel = panel_of({"AAA": [10.0, 11.0], "BBB": [5.0, 6.0]})
+    odd = {"odd": np.zeros(5)}
+    series, extras = (odd, {}) if kind == "series" else ({}, odd)
+    with pytest.raises(ValueError, match=r"'odd' has shape \(5,\), the panel needs \(2,.*\)"):
+        make_window(panel, ("AAA", "BBB"), "none", series=series, extras=extras)
+
+
+def test_the_mean_return_does_not_depend_on_how_many_sessions_there_are() -> None:
+    whole = make_window(history(), STOCKS, "none").market
+    for row in (1, 2, 700, 2_000):
+        two = make_window(history().rows(row - 1, row + 1), STOCKS, "none").market
+        assert two[1] == whole[row]

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import math
+import struct
+
+import numpy as np
+import pytest
+from scipy.special import ndtri
+from sklearn.metrics import brier_score_loss, log_loss
+
+from forecaster.calibration import Calibrator, Evaluation, Sample, evaluate, make_sample, plot
+from monitors.ece import ece
+
+
+def together(seed: int, sessions: int, tickers: int, shock: float) -> Sample:
+    """Calibrated forecasts whose outcomes share a shock within each session."""
+    rng = np.random.default_rng(seed)
+    p = rng.uniform(0.35, 0.65, (sessions, tickers))
+    moved = math.sqrt(shock) * rng.standard_normal((sessions, 1))
+    moved = moved + math.sqrt(1 - shock) * rng.standard_normal((sessions, tickers))
+    session = np.repeat(np.arange(sessions), tickers)
+    return make_sample(p.ravel(), (moved < ndtri(p)).astype(float).ravel(), session=session)
+
+
+def test_scores_are_scikit_learns_and_the_error_is_the_houses() -> None:
+    sample = together(1, 60, 10, 0.0)
+    found = evaluate(sample)
+    p, y = sample.probability, sample.outcome
+    assert found.brier == pytest.approx(brier_score_loss(y, p), abs=1e-12)
+    assert found.log_loss == pytest.approx(log_loss(y, p), abs=1e-12)
+    assert found.ece == pytest.approx(ece(p, y), abs=1e-12)
+    rate = y.mean()
+    assert found.base_rate == rate
+    assert found.brier_skill == pytest.approx(1 - found.brier / (rate * (1 - rate)))
+    assert found.log_loss_skill == pytest.approx(1 - found.log_loss / log_loss(y, np.full(y.size, rate)))
+    assert evaluate(sample, climatology=0.5).brier_skill == pytest.approx(1 - found.brier / 0.25)
+
+
+def test_the_table_holds_every_forecast_once() -> None:
+    sample = together(2, 50, 7, 0.2)
+    found = evaluate(sample)
+    assert sum(one.n for one in found.bins) == found.n == 350
+    assert sum(one.n * one.observed for one in found.bins) == pytest.approx(sample.outcome.sum())
+    assert [one.stated for one in found.bins] == sorted(one.stated for one in found.bins)
+    assert all(one.low <= one.stated <= one.high for one in found.bins)
+
+
+@pytest.mark.parametrize("shock", [0.0, 0.4])
+def test_the_band_holds_95_of_100_calibrated_forecasters_though_outcomes_move_together(shock: float) -> None:
+    found = [evaluate(together(seed, 100, 20, shock)) for seed in range(60)]
+    inside = np.mean([one.consistent for each in found for one in each.bins])
+    assert 0.91 <= inside <= 0.985
+    assert np.mean([each.ece_p <= 0.05 for each in found]) <= 0.14
+    naive = [evaluate(make_sample(one.probability, one.outcome)) for one in _samples(shock)]
+    too_narrow = np.mean([one.consistent for each in naive for one in each.bins])
+    assert (too_narrow < 0.9) == (shock > 0)
+
+
+def _samples(shock: float) -> list[Sample]:
+    return [together(seed, 100, 20, shock) for seed in range(30)]
+
+
+def test_outcomes_that_move_together_are_worth_fewer() -> None:
+    apart, shared = evaluate(together(3, 200, 30, 0.0)), evaluate(together(3, 200, 30, 0.6))
+    assert shared.effective < 0.6 * apart.effective
+    assert 0.8 * 6_000 < apart.effective <= 6_000
+    assert shared.by_session
+
+
+def test_few_sessions_are_taken_as_independent_and_say_so() -> None:
+    found = evaluate(together(4, 10, 40, 0.0))
+    assert (found.sessions, found.by_session) == (10, False)
+    assert found.effective == pytest.approx(400, rel=0.1)
+    assert not evaluate(together(4, 30, 10, 0.0), horizon=10).by_session
+
+
+def test_a_bias_of_eight_points_is_seen_and_measured() -> None:
+    sample = together(5, 300, 20, 0.1)
+    found = evaluate(sample.restated(sample.probability + 0.08))
+    assert found.ece_debiased == pytest.approx(0.08, abs=0.02)
+    assert found.ece_upper > 0.07
+    assert found.ece_p < 0.01
+    assert not all(one.consistent for one in found.bins)
+
+
+def test_the_bound_holds_the_true_error_in_95_of_100_samples() -> None:
+    for bias in (0.0, 0.05):
+        held = 0
+        for seed in range(60):
+            sample = together(100 + seed, 80, 15, 0.2)
+            held += evaluate(sample.restated(sample.probability + bias)).ece_upper >= bias
+        assert held >= 53
+
+
+def test_an_empty_sample_is_worth_nothing() -> None:
+    found = evaluate(make_sample([], []))
+    assert (found.n, found.sessions, found.bins) == (0, 0, ())
+    assert all(math.isnan(value) for value in (found.ece, found.brier, found.log_loss_skill, found.base_rate))
+
+
+def test_a_single_forecast_has_one_bin() -> None:
+    found = evaluate(make_sample([0.7], [1.0]))
+    assert len(found.bins) == 1
+    assert found.ece == pytest.approx(0.3)
+    assert math.isnan(found.brier_skill)
+
+
+def test_equal_samples_are_judged_equally() -> None:
+    assert evaluate(together(6, 40, 5, 0.3)) == evaluate(together(6, 40, 5, 0.3))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        evaluate(together(7, 60, 20, 0.2)),
+        evaluate(make_sample([0.5], [1.0])),
+        evaluate(make_sample([], [])),
+    ],
+    ids=["many", "one", "none"],
+)
+def test_the_diagram_is_a_picture(found: Evaluation) -> None:
+    png = plot(found)
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", png[16:24]) == (832, 832)
+
+
+def test_a_calibrator_draws_what_it_read() -> None:
+    sample = together(8, 60, 20, 0.2)
+    fitted = Calibrator().fit(sample)
+    read = sample.restated(fitted.calibrate(sample.probability))
+    assert fitted.plot(sample) == plot(evaluate(read), "Calibration, platt map")
