@@ -20,6 +20,12 @@ from daemon.storage.sqlite_connection import open_sqlite
 BUSY_TIMEOUT_S = 30.0
 """Seconds a SQLite statement waits for another process's lock."""
 
+CONNECT_S = 5.0
+"""Seconds to wait for a Postgres server that does not answer."""
+
+COMMAND_S = 60.0
+"""Seconds a Postgres statement may take; one that takes longer is given up."""
+
 UNREACHABLE = (OSError, DBAPIError)
 
 
@@ -52,6 +58,7 @@ class Database:
         self._writer = self._engine(read_only=False)
         self._reader = self._writer if self._in_memory else self._reading_engine()
         self._lock = asyncio.Lock()
+        self._was_there = False
 
     @property
     def name(self) -> str:
@@ -86,9 +93,14 @@ class Database:
         """Open the one writing transaction: committed at the end of the block, rolled back on any error.
 
         Raises:
-            DatabaseError: The database cannot be reached.
+            DatabaseError: The database cannot be reached, or its SQLite file is gone since it was opened.
         """
+        if (
+            self._was_there and self.is_missing()
+        ):  # what is written to a deleted file is lost without an error
+            raise DatabaseError(f"cannot write {self.name}: its file is gone; bring it back, or restart")
         async with self._lock, self._begin(self._writer) as connection:
+            self._was_there = True
             yield connection
 
     @asynccontextmanager
@@ -140,7 +152,11 @@ class Database:
                 pool_size=5,
                 max_overflow=0,
                 pool_pre_ping=True,
-                connect_args={"timeout": 10, "server_settings": {"synchronous_commit": commit}},
+                connect_args={
+                    "timeout": CONNECT_S,
+                    "command_timeout": COMMAND_S,
+                    "server_settings": {"synchronous_commit": commit},
+                },
             )
         engine = create_async_engine(
             self._url,

@@ -10,13 +10,13 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.storage.schema import features
-from forecaster.features import FEATURES
+from forecaster.features import MODEL_FEATURES
 from market.panel import FloatArray
 
 FEATURE_SET = hashlib.sha256(
-    "\n".join(f"{f.name}|{f.lookback}|{f.formula}" for f in FEATURES).encode()
+    "\n".join(f"{f.name}|{f.lookback}|{f.formula}" for f in MODEL_FEATURES).encode()
 ).hexdigest()[:16]
-"""Fingerprint of the registered features: vectors of two sets are never mixed."""
+"""Fingerprint of the features that the model reads: vectors of two sets are never mixed."""
 
 
 class FeatureStore:
@@ -49,7 +49,7 @@ class FeatureStore:
                     f"features of {session} {ticker} belong to set {feature_set}, this version computes "
                     f"{FEATURE_SET}; replay into a new database"
                 )
-            matrix = out.setdefault(session, np.full((len(universe), len(FEATURES)), np.nan))
+            matrix = out.setdefault(session, np.full((len(universe), len(MODEL_FEATURES)), np.nan))
             if ticker in row_of:
                 matrix[row_of[ticker]] = np.frombuffer(vector, dtype="<f8")
         return out

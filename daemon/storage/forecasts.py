@@ -116,11 +116,11 @@ class ForecastStore:
         if rows:
             await self._connection.execute(insert(outcomes), rows)
 
-    async def resolved_on(self, resolved: date) -> tuple[tuple[float, float], ...]:
-        """Return (stated probability, outcome 1.0 or 0.0) of what became known in a session, by ticker."""
+    async def resolved_on(self, resolved: date) -> tuple[tuple[str, float, float], ...]:
+        """Return (ticker, stated probability, outcome 1.0 or 0.0) of what became known in a session."""
         same = (forecasts.c.session == outcomes.c.session) & (forecasts.c.ticker == outcomes.c.ticker)
         query = (
-            select(forecasts.c.probability, outcomes.c.beat)
+            select(forecasts.c.ticker, forecasts.c.probability, outcomes.c.beat)
             .join(outcomes, same)
             .where(
                 outcomes.c.resolved == resolved,
@@ -129,7 +129,8 @@ class ForecastStore:
             )
             .order_by(outcomes.c.session, outcomes.c.ticker)
         )
-        return tuple((row.probability, row.beat) for row in await self._connection.execute(query))
+        found = await self._connection.execute(query)
+        return tuple((row.ticker, row.probability, row.beat) for row in found)
 
 
 def _float(value: float | None) -> float:

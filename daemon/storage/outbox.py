@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts.message import Severity
+from alerts.message import Event, Severity
+from daemon.storage.outbox_rows import CHUNK, UNSENT_COLUMNS, UNSENT_STATUSES, is_row, unsent_of
+from daemon.storage.parcel import URGENCY, Parcel, Status, Unsent
 from daemon.storage.schema import outbox
 
-URGENCY = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
-
-
-class Status(StrEnum):
-    """Where a message stands on its way to one channel."""
-
-    PENDING = "pending"
-    CLAIMED = "claimed"
-    SENT = "sent"
-    FAILED = "failed"
-    RETRY = "retry"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """One message on its way to one channel.
-
-    Attributes:
-        group: The alert group.
-        revision: Which message of the group, 1, 2, 3...
-        channel: Where it goes.
-        message: The message, JSON-safe.
-        attempts: Sends that have ended before this one.
-        unknown: True where an earlier send may have arrived.
-    """
-
-    group: str
-    revision: int
-    channel: str
-    message: dict[str, Any]
-    attempts: int
-    unknown: bool
+__all__ = ["URGENCY", "OutboxStore", "Parcel", "Status", "Unsent"]
 
 
 class OutboxStore:
@@ -72,59 +40,100 @@ class OutboxStore:
         *,
         at: datetime,
         wall: datetime,
+        fallback: Sequence[str] = (),
     ) -> None:
-        """Write a message once for each channel, ready to be sent."""
-        rows = [
-            {
-                "group_": group,
-                "revision": revision,
-                "channel": channel,
-                "severity": URGENCY[severity],
-                "message": message,
-                "created_at": at,
-                "status": Status.PENDING.value,
-                "attempts": 0,
-                "reference": "",
-                "error": "",
-                "due_wall_at": wall,
-            }
-            for channel in channels
-        ]
+        """Write a message once for each channel, ready to be sent.
+
+        A channel that was told of the episode in place of another one hears how it goes on, too.
+
+        Args:
+            group: The alert group.
+            revision: The message's number within it, see `next_revision`.
+            message: The message, JSON-safe; its key becomes GROUP/REVISION.
+            severity: How urgent it is.
+            channels: Where it goes.
+            at: The instant of the decision, aware UTC.
+            wall: The machine's own time, aware UTC.
+            fallback: Channels to try in turn where one of `channels` does not take it in time.
+        """
+        key, episode = f"{group}/{revision}", message.get("episode", "")
+        wanted = dict.fromkeys(channels, "")
+        for channel, stands_for in (await self._stand_ins(group, episode)).items():
+            wanted.setdefault(channel, stands_for)
+        rows = []
+        for channel, stands_for in wanted.items():
+            others = [] if stands_for else [name for name in fallback if name != channel]
+            rows.append(
+                {
+                    "group_": group,
+                    "revision": revision,
+                    "channel": channel,
+                    "severity": URGENCY[severity],
+                    "message": {**message, "key": key},
+                    "created_at": at,
+                    "key": key,
+                    "episode": episode,
+                    "event": message.get("event", ""),
+                    "status": Status.PENDING.value,
+                    "attempts": 0,
+                    "reference": "",
+                    "error": "",
+                    "fallback": others,
+                    "fallback_of": stands_for,
+                    "folded_into": "",
+                    "written_wall_at": wall,
+                    "fallback_wall_from": wall if others else None,
+                    "due_wall_at": wall,
+                }
+            )
         if rows:
             await self._connection.execute(insert(outbox), rows)
 
-    async def claim(self, channel: str, *, now: datetime, lease_s: float, limit: int) -> tuple[Parcel, ...]:
-        """Take the most urgent messages that are due for a channel, for `lease_s` seconds.
-
-        A message whose earlier claim ran out is taken too: its sender died, so whether it arrived is unknown.
-        """
-        due = and_(
-            outbox.c.status.in_([Status.PENDING.value, Status.RETRY.value, Status.UNKNOWN.value]),
-            outbox.c.due_wall_at <= now,
-        )
-        abandoned = and_(outbox.c.status == Status.CLAIMED.value, outbox.c.lease_wall_until <= now)
+    async def unsent(self, channel: str) -> tuple[Unsent, ...]:
+        """Return what a channel has not taken, oldest first."""
         query = (
-            select(outbox)
-            .where(outbox.c.channel == channel, or_(due, abandoned))
-            .order_by(outbox.c.severity.desc(), outbox.c.created_at, outbox.c.group_, outbox.c.revision)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
+            select(*UNSENT_COLUMNS)
+            .where(outbox.c.channel == channel, outbox.c.status.in_(UNSENT_STATUSES))
+            .order_by(outbox.c.created_at, outbox.c.group_, outbox.c.revision)
         )
         found = (await self._connection.execute(query)).all()
-        parcels = tuple(
-            Parcel(
-                group=row.group_,
-                revision=row.revision,
-                channel=row.channel,
-                message=row.message,
-                attempts=row.attempts,
-                unknown=row.status in (Status.UNKNOWN.value, Status.CLAIMED.value),
+        over = {row.group_ for row in found if row.event == Event.RESOLVED}
+        told = await self._told(channel, sorted(over))
+        return tuple(unsent_of(row, told=(row.group_, row.episode) in told) for row in found)
+
+    async def claim(self, row: Unsent, *, now: datetime, lease_s: float) -> Parcel | None:
+        """Take a message for `lease_s` seconds; None where somebody else was faster."""
+        unknown = row.status in (Status.UNKNOWN, Status.CLAIMED)
+        lease = now + timedelta(seconds=lease_s)
+        # When a send whose outcome is unknown was under way is what `find` has to wait for.
+        tried = (row.tried_at or now) if unknown else now
+        taken = await self._connection.execute(
+            update(outbox)
+            .where(
+                *is_row(row),
+                outbox.c.status == row.status.value,
+                outbox.c.lease_wall_until.is_(None)
+                if row.leased_until is None
+                else outbox.c.lease_wall_until == row.leased_until,
             )
-            for row in found
+            .values(status=Status.CLAIMED.value, lease_wall_until=lease, tried_wall_at=tried)
         )
-        for parcel in parcels:
-            await self._set(parcel, status=Status.CLAIMED, lease_wall_until=now + timedelta(seconds=lease_s))
-        return parcels
+        if taken.rowcount != 1:
+            return None
+        columns = (outbox.c.message, outbox.c.written_wall_at)
+        found = (await self._connection.execute(select(*columns).where(*is_row(row)))).one()
+        return Parcel(
+            group=row.group,
+            revision=row.revision,
+            channel=row.channel,
+            severity=row.severity,
+            message=found.message,
+            attempts=row.attempts,
+            unknown=unknown,
+            living=await self._living(row),
+            written_at=found.written_wall_at,
+            tried_at=row.tried_at,
+        )
 
     async def mark(
         self,
@@ -135,8 +144,9 @@ class OutboxStore:
         reference: str = "",
         error: str = "",
         due: datetime | None = None,
+        counted: bool = True,
     ) -> None:
-        """Write how a send ended.
+        """Write how a send ended. That it arrived is never overwritten.
 
         Args:
             parcel: What was sent.
@@ -145,34 +155,85 @@ class OutboxStore:
             reference: The receiver's name for it.
             error: Why it did not succeed.
             due: When to try again; None where it is over.
+            counted: Whether it counts as an attempt.
         """
-        await self._set(
-            parcel,
-            status=status,
-            attempts=parcel.attempts + 1,
-            reference=reference,
-            error=error,
-            lease_wall_until=None,
-            sent_wall_at=wall if status is Status.SENT else None,
-            due_wall_at=due or wall,
-        )
+        values: dict[str, Any] = {
+            "status": status.value,
+            "attempts": parcel.attempts + counted,
+            "reference": reference,
+            "error": error,
+            "lease_wall_until": None,
+            "sent_wall_at": wall if status is Status.SENT else None,
+            "due_wall_at": due or wall,
+        }
+        if status is Status.UNKNOWN and not parcel.unknown:
+            values["tried_wall_at"] = wall  # until now it may have been under way
+        allowed = [] if status is Status.SENT else [outbox.c.status.in_(UNSENT_STATUSES)]
+        await self._connection.execute(update(outbox).where(*is_row(parcel), *allowed).values(values))
 
-    async def abandon_claims(self) -> int:
+    async def abandon_claims(self, *, now: datetime) -> int:
         """Mark every claim as of unknown outcome: its sender is gone, as after a start. Returns how many."""
         done = await self._connection.execute(
             update(outbox)
             .where(outbox.c.status == Status.CLAIMED.value)
-            .values(status=Status.UNKNOWN.value, lease_wall_until=None)
+            .values(status=Status.UNKNOWN.value, lease_wall_until=None, tried_wall_at=now, due_wall_at=now)
         )
         return done.rowcount
 
-    async def _set(self, parcel: Parcel, *, status: Status, **values: object) -> None:
+    async def hurry(self, *, now: datetime, channel: str | None = None) -> None:
+        """Let everything that waits be tried now: the channel works again, or the clock was set."""
+        where = [] if channel is None else [outbox.c.channel == channel]
         await self._connection.execute(
             update(outbox)
-            .where(
-                outbox.c.group_ == parcel.group,
-                outbox.c.revision == parcel.revision,
-                outbox.c.channel == parcel.channel,
-            )
-            .values(status=status.value, **values)
+            .where(outbox.c.status.in_(UNSENT_STATUSES), outbox.c.due_wall_at > now, *where)
+            .values(due_wall_at=now)
         )
+
+    async def newest(self, group: str) -> tuple[dict[str, Any], frozenset[str]] | None:
+        """Return a group's newest message and all channels of its episode; None where there is no message."""
+        query = select(outbox.c.message, outbox.c.episode).where(outbox.c.group_ == group)
+        row = (await self._connection.execute(query.order_by(outbox.c.revision.desc()).limit(1))).first()
+        if row is None:
+            return None
+        of_episode = select(outbox.c.channel).where(outbox.c.group_ == group, outbox.c.episode == row.episode)
+        return row.message, frozenset((await self._connection.execute(of_episode)).scalars())
+
+    async def _living(self, row: Unsent) -> str:
+        if not row.episode:
+            return ""
+        query = (
+            select(outbox.c.reference)
+            .where(
+                outbox.c.group_ == row.group,
+                outbox.c.episode == row.episode,
+                outbox.c.channel == row.channel,
+                outbox.c.status == Status.SENT.value,
+            )
+            .order_by(outbox.c.revision.desc())
+            .limit(1)
+        )
+        found: str | None = (await self._connection.execute(query)).scalar_one_or_none()
+        return found or ""
+
+    async def _told(self, channel: str, groups: list[str]) -> set[tuple[str, str]]:
+        """Return the (group, episode) of which a channel has taken a message."""
+        found: set[tuple[str, str]] = set()
+        for start in range(0, len(groups), CHUNK):
+            query = select(outbox.c.group_, outbox.c.episode).where(
+                outbox.c.group_.in_(groups[start : start + CHUNK]),
+                outbox.c.channel == channel,
+                outbox.c.status == Status.SENT.value,
+                outbox.c.episode != "",
+            )
+            found |= {(row.group_, row.episode) for row in await self._connection.execute(query)}
+        return found
+
+    async def _stand_ins(self, group: str, episode: str) -> dict[str, str]:
+        """Return the channels told of an episode in place of another one, each with that one."""
+        if not episode:
+            return {}
+        query = select(outbox.c.channel, outbox.c.fallback_of).where(
+            outbox.c.group_ == group, outbox.c.episode == episode, outbox.c.fallback_of != ""
+        )
+        found = await self._connection.execute(query.order_by(outbox.c.channel))
+        return {row.channel: row.fallback_of for row in found}

@@ -49,7 +49,25 @@ class ReadingStore:
             .where(readings.c.session == session)
             .order_by(readings.c.metric, readings.c.subject)
         )
-        return tuple(_reading(row) for row in await self._connection.execute(query))
+        return tuple(reading_of(row) for row in await self._connection.execute(query))
+
+    async def newest(self, metric: str, subject: str, until: date, count: int) -> tuple[Reading, ...]:
+        """Return a metric's readings of one subject over the newest sessions, oldest first.
+
+        Args:
+            metric: The metric.
+            subject: The subject.
+            until: The last session.
+            count: How many of them at most.
+        """
+        query = (
+            select(readings)
+            .where(readings.c.session <= until, readings.c.metric == metric, readings.c.subject == subject)
+            .order_by(readings.c.session.desc())
+            .limit(count)
+        )
+        rows = (await self._connection.execute(query)).all()
+        return tuple(reading_of(row) for row in reversed(rows))
 
     async def state(self, name: str) -> dict[str, Any] | None:
         """Return a monitor's saved state; None before the first."""
@@ -65,7 +83,8 @@ class ReadingStore:
             await self._connection.execute(insert(monitor_states), [{"name": name, **values}])
 
 
-def _reading(row: Any) -> Reading:  # noqa: ANN401 - a row of `readings`
+def reading_of(row: Any) -> Reading:  # noqa: ANN401 - a row of `readings`
+    """Return a stored reading as a value."""
     evidence = None
     if row.method is not None:
         evidence = Evidence(row.method, p_value=row.p_value, e_value=row.e_value)

@@ -60,6 +60,17 @@ class RunStore:
         query = select(runs.c.result).where(runs.c.job == job, runs.c.session == session)
         return (await self._connection.execute(query)).scalar() or {}
 
+    async def finished_at(self, job: str, session: date) -> datetime | None:
+        """Return when a job was done with a session, by the machine's clock; None where it was not."""
+        query = select(runs.c.finished_wall_at).where(runs.c.job == job, runs.c.session == session)
+        found: datetime | None = (await self._connection.execute(query)).scalar()
+        return found
+
+    async def sessions_since(self, job: str, instant: datetime) -> tuple[date, ...]:
+        """Return the sessions due at or after an instant for which a job has run, oldest first."""
+        query = select(runs.c.session).where(runs.c.job == job, runs.c.due_at >= instant)
+        return tuple((await self._connection.execute(query.order_by(runs.c.session))).scalars())
+
     async def count_since(self, job: str, instant: datetime) -> int:
         """Return how often a job has been due at or after an instant."""
         query = select(func.count()).where(runs.c.job == job, runs.c.due_at >= instant)

@@ -229,18 +229,68 @@ alerts = Table(
     Column("held", Integer, nullable=False),
     Column("fired_for", Integer, nullable=False),
     Column("value", Double),
+    Column("n", Integer, nullable=False),
+    Column("threshold", Double),
+    Column("method", String(32)),
+    Column("p_value", Double),
+    Column("e_value", Double),
+    Column("counted", Date, comment="the session in which its counters last advanced"),
+    Column("blind", Integer, nullable=False, comment="sessions in a row without data"),
+    Column("moves", Integer, nullable=False, comment="how often it changed its state"),
+    Column("flips", JSON, nullable=False, comment="ages in sessions of its recent firings and resolutions"),
+    Column("flapping", Boolean, nullable=False),
+    Column("latches", Boolean, nullable=False),
+    Column("acknowledged_by", String(64), nullable=False, comment="empty: nobody"),
+    Column("acknowledged_at", UtcDateTime),
+    Column("acknowledged_until", UtcDateTime),
+    Column("silenced", Boolean, nullable=False),
+    Column("inhibited", Boolean, nullable=False),
+    Column("known", String(16), nullable=False, comment="what people were last told; empty: nothing"),
+    Column("group_", String(96), nullable=False, comment="the group it was told in, or empty"),
+    Column("told_at", UtcDateTime, comment="NULL: it reached no channel"),
+    Column("escalated_at", UtcDateTime),
+    Column("reason", String(32), nullable=False, comment="the newest decision, as alerts.reason"),
 )
 
 alert_transitions = Table(
     "alert_transitions",
     metadata,
-    Column("session", Date, primary_key=True),
     Column("fingerprint", String(160), primary_key=True),
+    Column("move", Integer, primary_key=True, autoincrement=False, comment="1, 2, 3... of this alert"),
+    Column("session", Date, nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
     Column("rule", String(64), nullable=False),
     Column("subject", String(64), nullable=False),
     Column("before", String(16), nullable=False),
     Column("after", String(16), nullable=False),
     Column("value", Double),
+    Column("reason", String(32), nullable=False, comment="why it was told, or not, as alerts.reason"),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("name", String(96), primary_key=True),
+    Column("began", Date, comment="the session in which the newest spell of telling began"),
+    Column("spell", Integer, nullable=False, comment="which one of that session, from 1"),
+    Column("is_open", Boolean, nullable=False),
+    Column("severity", String(8), nullable=False, comment="the worst told in the spell"),
+    Column("told_at", UtcDateTime),
+    Column("reason", String(32), nullable=False, comment="the newest decision, as alerts.reason"),
+    Column("notes", JSON, nullable=False, comment="messages that wait for a digest"),
+    comment="What people know about each group of alerts.",
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("rule", String(64), nullable=False, comment="a glob over the rule's name or its group's"),
+    Column("subject", String(64), nullable=False, comment="a glob over the alert's subject"),
+    Column("starts", UtcDateTime, nullable=False),
+    Column("ends", UtcDateTime, nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("actor", String(64), nullable=False),
 )
 
 outbox = Table(
@@ -252,14 +302,47 @@ outbox = Table(
     Column("severity", Integer, nullable=False, comment="0 info, 1 warning, 2 critical"),
     Column("message", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("status", String(8), nullable=False, comment="pending, claimed, sent, failed, retry or unknown"),
-    Column("attempts", Integer, nullable=False),
+    Column("key", String(128), nullable=False, comment="GROUP/REVISION: the idempotency key"),
+    Column("episode", String(64), nullable=False, comment="the spell of firing; empty where there is none"),
+    Column("event", String(16), nullable=False),
+    Column("status", String(16), nullable=False, comment="as `Status` in outbox.py"),
+    Column("attempts", Integer, nullable=False, comment="sends that failed while the channel worked"),
     Column("reference", Text, nullable=False, comment="the receiver's own name for it"),
     Column("error", Text, nullable=False),
+    Column(
+        "fallback", JSON, nullable=False, comment="channels to try in turn where this one does not take it"
+    ),
+    Column("fallback_of", String(32), nullable=False, comment="the channel that did not take it, or empty"),
+    Column("folded_into", String(128), nullable=False, comment="the key of what tells it instead, or empty"),
+    Column("written_wall_at", UtcDateTime, nullable=False),
+    Column("fallback_wall_from", UtcDateTime, comment="waits since then; NULL where no fallback is left"),
+    Column("tried_wall_at", UtcDateTime, comment="when the newest send began"),
     Column("due_wall_at", UtcDateTime, nullable=False),
     Column("lease_wall_until", UtcDateTime),
     Column("sent_wall_at", UtcDateTime),
     Index("ix_outbox_status", "status", "due_wall_at"),
+    Index("ix_outbox_channel", "channel", "status"),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column(
+        "trouble", Text, nullable=False, comment="why people are told that it fails; empty where they are not"
+    ),
+    Column("critical", Boolean, nullable=False, comment="whether a critical message is among what it lost"),
+    Column("failing_wall_since", UtcDateTime, comment="NULL where its last send succeeded"),
+    Column("held_wall_until", UtcDateTime, comment="the receiver asked for silence until then"),
+    comment="Channels that fail or are held; one that has always worked has no row.",
+)
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("beat_wall_at", UtcDateTime, nullable=False),
+    comment="When the daemon last proved that the store can be written.",
 )
 
 gates = Table(
@@ -314,4 +397,17 @@ runs = Table(
     Column("result", JSON, nullable=False),
     Column("started_wall_at", UtcDateTime, nullable=False),
     Column("finished_wall_at", UtcDateTime, nullable=False),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("kind", String(16), primary_key=True, comment="provider, or step: a session's step that failed"),
+    Column("name", String(32), primary_key=True),
+    Column("began_wall_at", UtcDateTime, primary_key=True),
+    Column("session", Date, nullable=False),
+    Column("wall_seconds", Double, nullable=False),
+    Column("outcome", String(16), nullable=False, comment="ok, empty, failed or timeout"),
+    Index("ix_calls_began", "began_wall_at"),
+    comment="What a running daemon asked of others and how it ended; a replay has none.",
 )

@@ -122,6 +122,17 @@ class TradingStore:
         query = select(accounts).where(accounts.c.book == book, accounts.c.session == session)
         return _account((await self._connection.execute(query)).one())
 
+    async def account_before(self, book: str, session: date) -> Account | None:
+        """Return a book at the newest close before a session; None before the first."""
+        query = (
+            select(accounts)
+            .where(accounts.c.book == book, accounts.c.session < session)
+            .order_by(accounts.c.session.desc())
+            .limit(1)
+        )
+        row = (await self._connection.execute(query)).first()
+        return None if row is None else _account(row)
+
     async def set_ungated_orders(self, session: date, planned: tuple[Order, ...]) -> None:
         """Write what the ungated book wants to trade at the next open."""
         row = {"session": session, "orders": [_order_row(order) for order in planned]}
