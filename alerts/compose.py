@@ -1,14 +1,19 @@
-"""Composing: from what changed in a session to the messages that people get."""
+"""Composing: from what is to be told to the messages that people get."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Final
 
-from alerts.alert import AlertState, AlertTransition
-from alerts.message import Event, Finding, Message, Severity
-from alerts.rule import Action, Rule, Side
+from alerts.alert import Alert, AlertState
+from alerts.message import Curve, Event, Finding, Message, Severity, Trading
+from alerts.reason import Reason
+from alerts.route import URGENCY
+from alerts.rule import Rule, Side
+from alerts.rulebook import Rulebook
+from alerts.tell import Notice
 from monitors.reading import Evidence, Reading
 
 PERCENT_METRICS: Final = frozenset(
@@ -16,31 +21,80 @@ PERCENT_METRICS: Final = frozenset(
 )
 """Metrics whose value is a fraction and reads better in per cent."""
 
+FINDINGS: Final = 12
+"""Findings a message lists at most; the others are counted."""
+
 
 def compose(
-    rules: Mapping[str, Rule], moved: tuple[AlertTransition, ...], session: date, trading: str
-) -> tuple[Message, ...]:
-    """Fold a session's transitions into one message a rule and event, the most urgent first.
+    notice: Notice,
+    book: Rulebook,
+    session: date,
+    now: datetime,
+    *,
+    done: str = "",
+    trading: Trading | None = None,
+    curve: Curve | None = None,
+    last_known: Mapping[str, Reading] | None = None,
+) -> Message:
+    """Put a notice into words: the whole group as it stands, the worst alert first.
 
     Args:
-        rules: The rules in force by name.
-        moved: The session's transitions; those to and from pending are not told.
-        session: The session.
-        trading: What the gate is now and what was done, as one clause.
+        notice: What to tell.
+        book: The rules in force.
+        session: The newest session.
+        now: The instant of the decision, aware UTC.
+        done: What the gate is now and what was done, as one clause.
+        trading: The gate.
+        curve: The worst alert's metric over time.
+        last_known: By fingerprint, the newest reading that could be judged, for alerts without data.
     """
-    groups: dict[tuple[str, Event], list[AlertTransition]] = {}
-    for move in moved:
-        event = _event(move)
-        if event is not None:
-            groups.setdefault((move.alert.rule, event), []).append(move)
-    messages = [
-        _message(rules[rule], event, found, session, trading) for (rule, event), found in groups.items()
-    ]
-    urgency = list(Severity)
-    return tuple(sorted(messages, key=lambda m: (-urgency.index(m.severity), m.group, m.event)))
+    told = worst_first(notice, book)
+    measured = last_known or {}
+    findings = tuple(_finding(one, book.get(one.rule), measured.get(one.fingerprint)) for one in told)
+    return Message(
+        key=f"{notice.group}/{notice.episode}",
+        group=notice.group,
+        event=notice.event,
+        severity=notice.severity,
+        title=_title(notice, told, book),
+        session=session.isoformat(),
+        findings=findings[:FINDINGS],
+        done=done,
+        runbook="" if notice.event is Event.RESOLVED else _runbooks(told, book),
+        episode=notice.episode,
+        reason=notice.reason.value,
+        at=now.isoformat(),
+        others=max(len(findings) - FINDINGS, 0),
+        trading=trading,
+        curve=curve,
+    )
 
 
-def compose_gate(session: date, title: str, done: str, severity: Severity, *, epoch: int) -> Message:
+def worst_first(notice: Notice, book: Rulebook) -> tuple[Alert, ...]:
+    """Return the alerts a notice speaks of: the most urgent rule first, within a rule the worst value."""
+
+    def order(alert: Alert) -> tuple[bool, int, str, float, str]:
+        rule = book.get(alert.rule)
+        urgency = URGENCY[rule.severity] if rule else 0
+        sign = 1.0 if rule is not None and rule.side is Side.BELOW else -1.0
+        blind = alert.state is AlertState.NO_DATA
+        value = sign * alert.value if alert.value == alert.value else 0.0
+        return blind, -urgency, alert.rule, value, alert.subject
+
+    return tuple(sorted(notice.open or notice.over, key=order))
+
+
+def compose_gate(
+    session: date,
+    title: str,
+    done: str,
+    severity: Severity,
+    *,
+    epoch: int,
+    at: datetime | None = None,
+    trading: Trading | None = None,
+    reason: Reason = Reason.GATE,
+) -> Message:
     """Tell a change of the gate that no firing rule explains, as a person's lift or the return to ACTIVE."""
     return Message(
         key=f"gate/{epoch}",
@@ -52,51 +106,44 @@ def compose_gate(session: date, title: str, done: str, severity: Severity, *, ep
         findings=(),
         done=done,
         runbook="",
+        episode=f"epoch {epoch}",
+        reason=reason.value,
+        at=at.isoformat() if at else "",
+        trading=trading,
     )
 
 
-def _event(move: AlertTransition) -> Event | None:
-    if move.alert.state is AlertState.FIRING:
-        return Event.FIRING
-    return Event.RESOLVED if move.alert.state is AlertState.RESOLVED else None
+def _title(notice: Notice, told: tuple[Alert, ...], book: Rulebook) -> str:
+    names = list(dict.fromkeys(alert.rule for alert in told))
+    lead = book.get(names[0]) if names else None
+    title = lead.summary if lead else f"Rule {names[0] if names else notice.group} is no longer in force"
+    return f"{title} (and {len(names) - 1} more of {notice.group})" if len(names) > 1 else title
 
 
-def _message(rule: Rule, event: Event, moved: list[AlertTransition], session: date, trading: str) -> Message:
-    sign = -1.0 if rule.side is Side.ABOVE else 1.0
-    worst = sorted(moved, key=lambda m: (sign * m.reading.value, m.alert.subject))
-    return Message(
-        key=f"{rule.name}/{session.isoformat()}/{event.value}",
-        group=rule.name,
-        event=event,
-        severity=rule.severity,
-        title=rule.summary,
-        session=session.isoformat(),
-        findings=tuple(_finding(rule, move) for move in worst),
-        done=trading,
-        runbook=_runbook(rule) if event is Event.FIRING else "",
-    )
-
-
-def _finding(rule: Rule, move: AlertTransition) -> Finding:
-    reading = move.reading
+def _finding(alert: Alert, rule: Rule | None, last: Reading | None) -> Finding:
+    if last is not None:
+        alert = replace(alert, value=last.value, n=last.n, threshold=last.threshold, evidence=last.evidence)
     return Finding(
-        subject=move.alert.subject,
-        value=amount(rule.metric, reading.value),
-        limit=_limit(rule, reading),
-        samples=reading.n,
-        chance=_chance(reading.evidence),
-        since=move.alert.began.isoformat(),
+        subject=alert.subject,
+        value=amount(rule.metric if rule else "", alert.value),
+        limit=limit_of(rule, alert.threshold) if rule else "",
+        samples=alert.n,
+        chance=_chance(alert.evidence),
+        since=alert.began.isoformat(),
     )
 
 
 def amount(metric: str, value: float) -> str:
-    """Return a metric's value as people read it: rates in per cent, the rest in three digits."""
-    return f"{value:.1%}" if metric in PERCENT_METRICS else f"{value:.3g}"
+    """Return a metric's value as people read it: rates in per cent, seconds whole, the rest three digits."""
+    if metric.endswith("_s"):
+        return f"{value:,.0f} s"
+    return f"{value:.1%}" if metric in PERCENT_METRICS or metric.endswith("_rate") else f"{value:.3g}"
 
 
-def _limit(rule: Rule, reading: Reading) -> str:
+def limit_of(rule: Rule, own: float | None) -> str:
+    """Return what a rule asks for, effect and evidence; `own` is the limit its reading brought."""
     sign = ">" if rule.side is Side.ABOVE else "<"
-    limit = reading.threshold if rule.own_limit else rule.threshold
+    limit = own if rule.own_limit else rule.threshold
     parts = []
     if limit is not None:
         parts.append(f"{sign} {amount(rule.metric, limit)}")
@@ -116,8 +163,13 @@ def _chance(evidence: Evidence | None) -> str:
     return f"e = {evidence.e_value:.3g}, {method}"
 
 
-def _runbook(rule: Rule) -> str:
-    noise = f"By chance alone it {rule.false_alarms}." if rule.false_alarms else ""
-    latched = rule.action in {Action.CLOSE_ONLY, Action.HALT}
+def _runbooks(told: tuple[Alert, ...], book: Rulebook) -> str:
+    """Return what to do about the leading rule, and under which rules only a person lifts the pause."""
+    rules = [rule for name in dict.fromkeys(alert.rule for alert in told) if (rule := book.get(name))]
+    if not rules:
+        return ""
+    lead = rules[0]
+    noise = f"By chance alone it {lead.false_alarms}." if lead.false_alarms else ""
+    latched = any(rule.latches for rule in rules)
     human = "Only a person lifts this: forewarn trading resume --reason ..." if latched else ""
-    return " ".join(part for part in (rule.runbook, noise, human) if part)
+    return " ".join(part for part in (lead.runbook, noise, human) if part)

@@ -15,11 +15,19 @@ class Severity(StrEnum):
 
 
 class Event(StrEnum):
-    """What happened to the group of alerts."""
+    """What happened to the group of alerts.
+
+    `reminder` repeats what still fires, `digest` folds many messages into one, `test` was asked for by a
+    person.
+    """
 
     FIRING = "firing"
     RESOLVED = "resolved"
+    NO_DATA = "no_data"
+    REMINDER = "reminder"
     GATE = "gate"
+    DIGEST = "digest"
+    TEST = "test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,8 @@ class Finding:
         samples: How many observations the value rests on.
         chance: How likely it is by chance, in words (`p = 0.004, own windows`), or "".
         since: The session in which the condition began, ISO date.
+        about: In a digest, what the finding belongs to (its alert's title); "" where the message's title
+            says it.
     """
 
     subject: str
@@ -41,15 +51,51 @@ class Finding:
     samples: int
     chance: str
     since: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trading:
+    """The gate as the message left it.
+
+    Attributes:
+        state: As `REDUCE_ONLY`.
+        epoch: Its number; a button pressed under an older one is refused.
+        latched: Whether only a person may relax it.
+    """
+
+    state: str
+    epoch: int
+    latched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The metric's recent history, for the chart.
+
+    Attributes:
+        label: What is drawn: metric and subject.
+        sessions: ISO dates, oldest first, at most 120.
+        values: One a session, None = unknown.
+        limit: The threshold to draw, or None.
+    """
+
+    label: str
+    sessions: tuple[str, ...]
+    values: tuple[float | None, ...]
+    limit: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """Everything a channel needs; it renders this and adds nothing.
 
+    A message tells the whole group as it now stands, so that a channel which edits one living message in
+    place needs nothing else.
+
     Attributes:
         key: Unique name of this delivery unit (group and revision): the idempotency key.
-        group: Which alert group it belongs to (the rule's name).
+        group: Which alert group it belongs to.
         event: What happened.
         severity: How urgent it is.
         title: One line: what and where.
@@ -57,6 +103,14 @@ class Message:
         findings: The alerts of the group, worst first.
         done: What Forewarn did about it, as `Trading is REDUCE_ONLY (epoch 7)`.
         runbook: What the reader can do.
+        episode: Which spell of firing this is, from the first alert of the group to its last: the session in
+            which it began and a count where one session began several. A channel keeps one living message and
+            one mail thread an episode.
+        reason: Why people are told now, a value of `alerts.reason.Reason`.
+        at: The instant of the decision, ISO, UTC.
+        others: How many alerts of the group the findings leave out.
+        trading: The gate as it is now; None where the message has nothing to do with it.
+        curve: The worst finding's metric over time; None where there is none.
     """
 
     key: str
@@ -68,3 +122,9 @@ class Message:
     findings: tuple[Finding, ...]
     done: str
     runbook: str
+    episode: str = ""
+    reason: str = ""
+    at: str = ""
+    others: int = 0
+    trading: Trading | None = None
+    curve: Curve | None = None

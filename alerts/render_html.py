@@ -7,23 +7,30 @@ a row of six columns, so it fits a phone without a media query.
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import NamedTuple
 
 from alerts.message import Event, Finding, Message, Severity
 from alerts.render_phrases import (
+    Section,
     evidence,
     headline,
+    is_number,
     label,
-    left_out,
     one_line,
     paragraphs,
-    sentence,
+    sections,
     story,
+    told_at,
+    trading,
+    value,
+    why,
 )
 
 FINDINGS = 50  # listed at most; a mail above 100 kB is cut by some readers
 
+_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 _FONT = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 _TABLE = 'role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"'
 _INK, _GREY, _LINE = "#1c2430", "#5d6878", "#e3e7ec"
@@ -36,6 +43,7 @@ class _Palette(NamedTuple):
 
 
 _GREEN = _Palette("#146c43", "#eaf6ef")
+_SLATE = _Palette("#46505e", "#eef1f4")
 _PALETTES = {
     Severity.CRITICAL: _Palette("#b3261e", "#fcefee"),
     Severity.WARNING: _Palette("#8f4e00", "#fdf4e7"),
@@ -43,24 +51,41 @@ _PALETTES = {
 }
 
 
-def render_html(message: Message) -> str:
-    """Return the message as a complete HTML document; everything from outside is escaped."""
-    palette = _GREEN if message.event is Event.RESOLVED else _PALETTES[message.severity]
+def render_html(message: Message, *, chart: str = "") -> str:
+    """Return the message as a complete HTML document; everything from outside is escaped.
+
+    Args:
+        message: What to say.
+        chart: Where the chart's picture is (`cid:...` inside a mail), or "" for none.
+    """
+    palette = _palette(message)
+    told = " ".join(filter(None, (story(message), why(message))))
     rows = [
         _kicker(message, palette),
         _title(message),
         _done(message, palette),
-        _prose(story(message)),
+        _prose(told),
+        _chart(message, chart),
         _findings(message),
         _runbook(message),
         _footer(message),
     ]
     return _page(
         title=escape(headline(message)),
-        preview=escape(" ".join(filter(None, (sentence(message.done), story(message))))),
+        preview=escape(" ".join(filter(None, (trading(message), told)))),
         strip=palette.strong,
-        rows="\n".join(row for row in rows if row),
+        rows="\n".join(filter(None, rows)),
     )
+
+
+def _palette(message: Message) -> _Palette:
+    match message.event:
+        case Event.RESOLVED:
+            return _GREEN
+        case Event.TEST | Event.DIGEST:
+            return _SLATE
+        case _:
+            return _PALETTES[message.severity]
 
 
 def _page(*, title: str, preview: str, strip: str, rows: str) -> str:
@@ -103,7 +128,7 @@ def _title(message: Message) -> str:
 
 
 def _done(message: Message, palette: _Palette) -> str:
-    if not (done := sentence(message.done)):
+    if not (done := trading(message)):
         return ""
     style = (
         f"padding:12px 16px;background:{palette.tint};border-left:4px solid {palette.strong};"
@@ -116,27 +141,57 @@ def _prose(text: str) -> str:
     if not text:
         return ""
     style = "margin:0;font-size:15px;line-height:1.55;overflow-wrap:anywhere"
-    return _row(f'<p style="{style}">{escape(text)}</p>', "18px 28px 0")
+    return _row(f'<p style="{style}">{_whole_dates(text)}</p>', "18px 28px 0")
+
+
+def _whole_dates(text: str) -> str:
+    """Return the text escaped, with dates that no line break cuts."""
+    return _DATE.sub(r'<span style="white-space:nowrap">\g<0></span>', escape(text))
+
+
+def _chart(message: Message, source: str) -> str:
+    if not source or message.curve is None:
+        return ""
+    text = escape(f"{one_line(message.curve.label, 80)} over {len(message.curve.sessions)} sessions")
+    style = f"display:block;width:100%;max-width:544px;height:auto;border:0;{_SMALL}"
+    picture = f'<img src="{escape(source)}" width="544" alt="{text}" style="{style}">'
+    return _row(picture, "18px 28px 0")
 
 
 def _findings(message: Message) -> str:
-    if not message.findings:
+    lines = "".join(map(_section, sections(message, FINDINGS)))
+    if not lines:
         return ""
-    shown = message.findings[:FINDINGS]
-    lines = "".join(map(_finding, shown))
-    if more := left_out(message, len(shown)):
-        lines += f'<tr><td colspan="2" style="padding:10px 0;{_SMALL}">{more}</td></tr>'
     return _row(f'<table {_TABLE} style="border-bottom:1px solid {_LINE}">{lines}</table>', "18px 28px 0")
+
+
+def _section(section: Section) -> str:
+    heading, more = escape(section.heading), escape(section.more)
+    style = (
+        f"padding:18px 0 8px;font-size:15px;line-height:1.4;font-weight:700;overflow-wrap:anywhere;{_FONT}"
+    )
+    lines = f'<tr><td colspan="2" style="{style}">{heading}</td></tr>' if heading else ""
+    lines += "".join(map(_finding, section.findings))
+    return lines + (f'<tr><td colspan="2" style="padding:10px 0;{_SMALL}">{more}</td></tr>' if more else "")
 
 
 def _finding(finding: Finding) -> str:
     top = f"padding:10px 0 1px;border-top:1px solid {_LINE};font-size:15px;line-height:1.4;{_FONT}"
-    subject, value, limit = (escape(one_line(t)) for t in (finding.subject, finding.value, finding.limit))
+    subject, amount, limit = (escape(one_line(t)) for t in (finding.subject, value(finding), finding.limit))
     against = f' <span style="color:{_GREY};font-size:13px">limit&nbsp;{limit}</span>' if limit else ""
+    name = f"{top};font-weight:600;overflow-wrap:anywhere"
+    below = _whole_dates(evidence(finding))
+    if is_number(finding):
+        cells = (
+            f'<td style="{name}">{subject}</td>'
+            f'<td align="right" style="{top};padding-left:16px"><b>{amount}</b>{against}</td>'
+        )
+    else:  # words, as of a gate that moved, read better below the name
+        cells = f'<td colspan="2" style="{name}">{subject}</td>'
+        below = " · ".join(part for part in (amount, below) if part)
     return (
-        f'<tr><td style="{top};font-weight:600;overflow-wrap:anywhere">{subject}</td>'
-        f'<td align="right" style="{top};padding-left:16px"><b>{value}</b>{against}</td></tr>'
-        f'<tr><td colspan="2" style="padding:0 0 10px;{_SMALL}">{escape(evidence(finding))}</td></tr>'
+        f"<tr>{cells}</tr>"
+        f'<tr><td colspan="2" style="padding:0 0 10px;{_SMALL};overflow-wrap:anywhere">{below}</td></tr>'
     )
 
 
@@ -152,7 +207,7 @@ def _runbook(message: Message) -> str:
 
 def _footer(message: Message) -> str:
     group, key = escape(one_line(message.group)), escape(one_line(message.key))
+    at = f" · {told}" if (told := told_at(message)) else ""
     style = f"margin:0;font-size:12px;line-height:1.5;color:{_GREY};overflow-wrap:anywhere"
-    return _row(
-        f'<p style="{style}">Sent by Forewarn · group {group} · reference {key}</p>', "22px 28px 24px"
-    )
+    text = f"Sent by Forewarn{at} · group {group} · reference {key}"
+    return _row(f'<p style="{style}">{text}</p>', "22px 28px 24px")

@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
-from alerts.message import Event, Finding, Message, Severity
+import re
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
-_FIRING_LABEL = {Severity.CRITICAL: "Critical", Severity.WARNING: "Warning", Severity.INFO: "Info"}
-NOT_ASSESSED = "not assessed"
+from alerts.message import Event, Finding, Message
+from alerts.reason import Reason
+
+NOT_ASSESSED: Final = "not assessed"
+DIGEST_ALERTS: Final = 20
+DIGEST_FINDINGS: Final = 40
+DIGEST_EACH: Final = 5
+_LABELS = {
+    Event.RESOLVED: "Resolved",
+    Event.NO_DATA: "No data",
+    Event.GATE: "Gate",
+    Event.DIGEST: "Digest",
+    Event.TEST: "Test",
+}
+# The reasons that the rest of the message does not say already.
+_TOLD_REASONS = {
+    reason.value: reason
+    for reason in (
+        Reason.NEW_IN_GROUP,
+        Reason.SOME_RESOLVED,
+        Reason.REPEAT,
+        Reason.ESCALATED,
+        Reason.SILENCE_ENDED,
+        Reason.INHIBITION_ENDED,
+        Reason.UNSTEADY,
+        Reason.STEADY,
+        Reason.RULE_REMOVED,
+    )
+}
 
 
 def one_line(text: str, limit: int | None = None) -> str:
@@ -27,13 +56,14 @@ def paragraphs(text: str) -> list[str]:
 
 def label(message: Message) -> str:
     """Return the one or two words that say what kind of message it is."""
+    severity = message.severity.value.capitalize()
     match message.event:
-        case Event.RESOLVED:
-            return "Resolved"
-        case Event.GATE:
-            return "Gate"
         case Event.FIRING:
-            return _FIRING_LABEL[message.severity]
+            return severity
+        case Event.REMINDER:
+            return f"{severity} reminder"
+        case event:
+            return _LABELS[event]
 
 
 def headline(message: Message, limit: int | None = None) -> str:
@@ -47,10 +77,16 @@ def sentence(text: str) -> str:
     return line if not line or line[-1] in ".!?…" else f"{line}."
 
 
+def value(finding: Finding) -> str:
+    """Return what was measured, "" where it is unknown."""
+    text = one_line(finding.value)
+    return "" if text in {"nan", "nan%", "nan s"} else text
+
+
 def measured(finding: Finding) -> str:
     """Return the value against its threshold: `0.31 (limit > 0.2)`."""
-    value, limit = one_line(finding.value), one_line(finding.limit)
-    return f"{value} (limit {limit})".strip() if limit else value
+    text, limit = value(finding), one_line(finding.limit)
+    return f"{text or 'unknown'} (limit {limit})" if limit else text or "unknown"
 
 
 def samples(finding: Finding) -> str:
@@ -63,35 +99,140 @@ def chance(finding: Finding) -> str:
     return one_line(finding.chance) or NOT_ASSESSED
 
 
+def is_number(finding: Finding) -> bool:
+    """Tell whether something was measured; a change of the gate or a channel's trouble is told in words."""
+    return bool(finding.limit or finding.chance or finding.samples)
+
+
 def evidence(finding: Finding) -> str:
     """Return how likely, on how much, since when: `p = 0.004 · 252 samples · since 2026-03-10`."""
-    likely = one_line(finding.chance) or f"chance {NOT_ASSESSED}"
     since = one_line(finding.since)
-    return " · ".join([likely, samples(finding), *([f"since {since}"] if since else [])])
+    parts = [f"since {since}"] if since else []
+    if is_number(finding):
+        parts = [one_line(finding.chance) or f"chance {NOT_ASSESSED}", samples(finding), *parts]
+    return " · ".join(parts)
+
+
+def trading(message: Message) -> str:
+    """Return what was done about trading and how the gate now stands, as sentences; "" for neither."""
+    done, gate = sentence(message.done), message.trading
+    if gate is None:
+        return done
+    told = [done] if done else []
+    if not re.search(rf"\bepoch {gate.epoch}\b", done):
+        told.append(f"Trading is {one_line(gate.state)} (epoch {gate.epoch}).")
+    if gate.latched and "person" not in done:
+        told.append("Only a person may resume it.")
+    return " ".join(told)
+
+
+def why(message: Message) -> str:
+    """Return why people are told now, as a sentence; "" where the rest of the message says it already."""
+    reason = _TOLD_REASONS.get(message.reason)
+    return f"Told now because {reason.words}." if reason else ""
+
+
+def told_at(message: Message) -> str:
+    """Return the instant of the decision as people read it, `2026-03-12 21:05 UTC`; "" if it is unknown."""
+    try:
+        at = datetime.fromisoformat(message.at)
+    except ValueError:
+        return ""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at.tzinfo else ""
+
+
+def count(message: Message) -> int:
+    """Return how many findings the message speaks of, those it leaves out included."""
+    return len(message.findings) + message.others
 
 
 def story(message: Message) -> str:
     """Return the findings as prose: the worst one in full, the others counted; "" without findings."""
     if not message.findings:
         return ""
-    worst, resolved = message.findings[0], message.event is Event.RESOLVED
-    since = one_line(worst.since)
-    began = f"; it had been past its limit since {since}" if resolved else f", since {since}"
-    text = (
-        f"In the session of {one_line(message.session)}, {one_line(worst.subject)} "
-        f"{'is back at' if resolved else 'is at'} {measured(worst)} on {samples(worst)}"
-        f"{began if since else ''}. How likely by chance: {chance(worst)}."
-    )
-    match len(message.findings) - 1:
+    if message.event is Event.DIGEST:
+        number, about = count(message), len({finding.about for finding in message.findings})
+        what = "1 finding" if number == 1 else f"{number:,} findings"
+        return f"{what} of {about} alerts, the worst first." if about > 1 else f"{what}, the worst first."
+    text = _worst(message)
+    if message.event is not Event.NO_DATA and is_number(message.findings[0]):
+        text = f"{text} How likely by chance: {chance(message.findings[0])}."
+    match count(message) - 1:
         case 0:
             return text
         case 1:
             return f"{text} One more finding follows."
-        case others:
-            return f"{text} {others:,} more findings follow."
+        case more:
+            below = f"{more:,} more findings follow" if not message.others else f"{more:,} more findings"
+            return f"{text} {below}."
+
+
+def _worst(message: Message) -> str:
+    worst, day = message.findings[0], one_line(message.session)
+    subject, since = one_line(worst.subject), one_line(worst.since)
+    now = f"{measured(worst)} on {samples(worst)}"
+    began = f", since {since}" if since and since != day else ""
+    if not is_number(worst):
+        return f"{subject}: {value(worst)}{began}."
+    match message.event:
+        case Event.RESOLVED:
+            had = f"; it had been past its limit since {since}" if since else ""
+            told = f"{subject} is back at {now}{had}"
+        case Event.NO_DATA:
+            known = f"; its last known value is {now}" if value(worst) and worst.samples else ""
+            told = f"{subject} could not be judged{began}{known}"
+        case Event.REMINDER:
+            told = f"{subject} is still at {now}{began}"
+        case _:
+            told = f"{subject} is at {now}{began}"
+    return f"In the session of {day}, {told}."
 
 
 def left_out(message: Message, shown: int) -> str:
     """Return `and 50 more, none of them worse` when a list shows only the first `shown` findings, else ""."""
-    missing = len(message.findings) - shown
+    missing = count(message) - shown
     return f"and {missing:,} more, none of them worse" if missing > 0 else ""
+
+
+class Section(NamedTuple):
+    """Some findings under one heading.
+
+    Attributes:
+        heading: What they belong to, or "".
+        findings: Those to list, worst first.
+        more: A line that counts the others, or "".
+    """
+
+    heading: str
+    findings: tuple[Finding, ...]
+    more: str
+
+
+def sections(message: Message, limit: int) -> list[Section]:
+    """Return the findings as a list shows them: one section, and in a digest one an alert, the worst first.
+
+    Args:
+        message: Whose findings.
+        limit: How many findings to list at most; a digest lists twenty alerts and five findings of each at
+            most, and fewer of each where there are many alerts.
+    """
+    if message.event is not Event.DIGEST or not any(finding.about for finding in message.findings):
+        shown = message.findings[:limit]
+        return [Section("", shown, left_out(message, len(shown)))] if shown else []
+    alerts: dict[str, list[Finding]] = {}
+    for finding in message.findings:
+        alerts.setdefault(one_line(finding.about) or "Others", []).append(finding)
+    listed = list(alerts.items())[:DIGEST_ALERTS]
+    each = min(DIGEST_EACH, max(DIGEST_FINDINGS // len(listed), 1))
+    found = [_digest_section(about, tuple(findings), each) for about, findings in listed]
+    rest = count(message) - sum(len(findings) for _, findings in listed)
+    if rest:
+        hidden = len(alerts) - len(listed)
+        of = f" of {hidden:,} more alerts" if hidden > 1 else " of one more alert" if hidden else ""
+        found.append(Section("", (), f"and {rest:,} more findings{of}" if rest > 1 else f"and one more{of}"))
+    return found
+
+
+def _digest_section(about: str, findings: tuple[Finding, ...], each: int) -> Section:
+    missing = len(findings) - each
+    return Section(about, findings[:each], f"and {missing:,} more, none of them worse" if missing > 0 else "")

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
 
+from alerts.button import Button, Verb, verbs_for
 from alerts.message import Event, Finding, Message, Severity
-from alerts.render_phrases import chance, evidence, headline, left_out, measured, one_line, paragraphs
+from alerts.reason import Reason
+from alerts.render_phrases import (
+    Section,
+    chance,
+    count,
+    evidence,
+    headline,
+    label,
+    left_out,
+    measured,
+    one_line,
+    paragraphs,
+    sections,
+    told_at,
+    trading,
+    why,
+)
 from alerts.render_text import render_text
 
 # What Slack refuses with `invalid_blocks` when exceeded (Block Kit reference), in characters.
@@ -18,26 +37,78 @@ FINDINGS = 10
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _ICONS = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟠", Severity.INFO: "🔵"}
 
+ACTION_PREFIX: Final = "forewarn_"
+"""What the action of every button begins with; the verb follows."""
+
+_BUTTONS: Final = {
+    Verb.ACKNOWLEDGE: ("Acknowledge", None),
+    Verb.SILENCE: ("Silence 1 h", None),
+    Verb.PAUSE: ("Pause trading", "danger"),
+    Verb.RESUME: ("Resume trading", "primary"),
+}
+_CONFIRM: Final = {
+    Verb.PAUSE: (
+        "Pause trading?",
+        "Only orders that shrink the exposure will pass, until a person resumes. Open orders that enlarge it "
+        "are cancelled.",
+        "Pause",
+    ),
+    Verb.RESUME: (
+        "Resume trading?",
+        "The pause is lifted. The next session that is judged opens the gate, if no rule objects.",
+        "Resume",
+    ),
+}
+_COUNTED: Final = {
+    Event.FIRING: "firing",
+    Event.REMINDER: "firing",
+    Event.RESOLVED: "resolved",
+    Event.NO_DATA: "without data",
+}
+
+_SINCE: Final = {Event.RESOLVED: "Had been past it since", Event.NO_DATA: "Without data since"}
+
 Block = dict[str, Any]  # JSON as Slack takes it
 
 
-def render_blocks(message: Message) -> list[Block]:
+def render_blocks(message: Message, *, drawn_at: datetime | None = None) -> list[Block]:
     """Return the message as Block Kit blocks: what was done about trading comes right below the title.
 
     At most the ten worst findings are listed and the rest is counted. Everything from outside is
     escaped, so that a feature called `<!channel>` wakes nobody.
+
+    Args:
+        message: What to tell.
+        drawn_at: Draw the buttons, as of this instant (aware UTC); None draws none.
     """
     blocks = [_header(message)]
-    if done := mrkdwn(message.done, SECTION_LIMIT - 2):
+    if done := mrkdwn(trading(message), SECTION_LIMIT - 2):
         blocks.append(_section(f"*{done}*"))
-    if message.findings:
+    if message.event is Event.DIGEST:
+        blocks += [_section(_listed(section)) for section in sections(message, FINDINGS)]
+    elif message.findings:
         blocks.append(_worst(message))
-    if len(message.findings) > 1:
-        blocks.append(_section(_others(message)))
+        if count(message) > 1:
+            blocks.append(_section(_others(message)))
     if runbook := mrkdwn("\n".join(paragraphs(message.runbook)), SECTION_LIMIT - 20):
         blocks.append(_section(f"*What to do*\n{runbook}"))
+    if drawn_at is not None and (verbs := verbs_for(message)):
+        blocks.append(_actions(message, verbs, drawn_at))
     blocks.append(_footer(message))
     return blocks
+
+
+def render_reply(message: Message) -> str:
+    """Return the message's line in the timeline, the thread below the living message, escaped."""
+    parts = [f"*{mrkdwn(_status(message), 100)}*"]
+    if reason := _reason(message):
+        parts.append(mrkdwn(reason, 200))
+    if message.findings:
+        worst = message.findings[0]
+        parts.append(f"{_code(worst.subject)} {mrkdwn(measured(worst), 200)}")
+    if done := mrkdwn(trading(message), 600):
+        parts.append(done)
+    return f"{_icon(message)} {' · '.join(parts)}"
 
 
 def render_fallback(message: Message) -> str:
@@ -64,10 +135,62 @@ def mrkdwn(text: str, limit: int) -> str:
 
 
 def _header(message: Message) -> Block:
-    icon = "🟢" if message.event is Event.RESOLVED else _ICONS[message.severity]
+    tail = f" · {several}" if (several := _several(message)) else ""
     # Plain text is not escaped: Slack shows it literally.
-    text = one_line(f"{icon} {headline(message)}", HEADER_LIMIT)
+    text = f"{_icon(message)} {headline(message, HEADER_LIMIT - len(tail) - 2)}{tail}"
     return {"type": "header", "text": {"type": "plain_text", "text": text, "emoji": True}}
+
+
+def _icon(message: Message) -> str:
+    return "🟢" if message.event is Event.RESOLVED else _ICONS[message.severity]
+
+
+def _several(message: Message) -> str:
+    """Return how many alerts the message is about, as `3 firing`; "" for one, or where none is counted."""
+    state = _COUNTED.get(message.event, "")
+    return f"{count(message):,} {state}" if state and count(message) > 1 else ""
+
+
+def _status(message: Message) -> str:
+    return _several(message) or _COUNTED.get(message.event, label(message)).capitalize()
+
+
+def _reason(message: Message) -> str:
+    """Return why people are told now, as a clause; "" where the message does not say."""
+    try:
+        return Reason(message.reason).words
+    except ValueError:
+        return ""
+
+
+def _actions(message: Message, verbs: tuple[Verb, ...], drawn_at: datetime) -> Block:
+    return {"type": "actions", "elements": [_button(message, verb, drawn_at) for verb in verbs]}
+
+
+def _button(message: Message, verb: Verb, drawn_at: datetime) -> Block:
+    text, style = _BUTTONS[verb]
+    epoch = message.trading.epoch if message.trading else None
+    button = {
+        "type": "button",
+        "action_id": f"{ACTION_PREFIX}{verb}",
+        "text": _plain(text),
+        "value": Button(verb, message.group, message.episode, epoch, drawn_at).write(),
+    }
+    if style:
+        button["style"] = style
+    if verb in _CONFIRM:
+        title, question, yes = _CONFIRM[verb]
+        button["confirm"] = {
+            "title": _plain(title),
+            "text": _plain(question),
+            "confirm": _plain(yes),
+            "deny": _plain("Cancel"),
+        }
+    return button
+
+
+def _plain(text: str) -> Block:
+    return {"type": "plain_text", "text": text}
 
 
 def _section(text: str) -> Block:
@@ -75,34 +198,44 @@ def _section(text: str) -> Block:
 
 
 def _worst(message: Message) -> Block:
-    worst = message.findings[0]
+    worst, blind = message.findings[0], message.event is Event.NO_DATA
     facts = {
-        "Finding" if len(message.findings) == 1 else "Worst finding": _code(worst.subject),
-        "Measured": _field(measured(worst)),
-        "Since": _field(worst.since),
+        "Finding" if count(message) == 1 else "Worst finding": _code(worst.subject),
+        "Last known" if blind else "Measured": _field(measured(worst)),
+        _SINCE.get(message.event, "Since"): _field(worst.since),
         "Samples": f"{worst.samples:,}",
-        "How likely by chance": _field(chance(worst)),
+        "How likely by chance": "" if blind else _field(chance(worst)),
         "Session": _field(message.session),
     }
-    fields = [{"type": "mrkdwn", "text": f"*{name}*\n{fact}"} for name, fact in facts.items()]
+    fields = [{"type": "mrkdwn", "text": f"*{name}*\n{fact}"} for name, fact in facts.items() if fact]
     return {"type": "section", "fields": fields}
 
 
 def _others(message: Message) -> str:
-    lines = ["*Other findings*"]
-    # 60 characters are kept free for the line that counts the rest.
-    room = SECTION_LIMIT - len(lines[0]) - 60
-    shown = 1
-    for finding in message.findings[1:FINDINGS]:
+    lines = _bullets(message.findings[1:FINDINGS])
+    more = left_out(message, 1 + len(lines))
+    return "\n".join(["*Other findings*", *lines, *([f"_{more}_"] if more else [])])
+
+
+def _listed(section: Section) -> str:
+    """Return one alert of a digest with its findings."""
+    head = [f"*{mrkdwn(section.heading, 200)}*"] if section.heading else []
+    lines = _bullets(section.findings)
+    more = section.more if len(lines) == len(section.findings) else "and more, none of them worse"
+    return "\n".join([*head, *lines, *([f"_{more}_"] if more else [])])
+
+
+def _bullets(findings: Iterable[Finding]) -> list[str]:
+    """Return as many of the findings as fit into one section beside its heading and what counts the rest."""
+    lines: list[str] = []
+    room = SECTION_LIMIT - 300
+    for finding in findings:
         line = _bullet(finding)
-        if len(line) + 1 > room:
+        room -= len(line) + 1
+        if room < 0:
             break
         lines.append(line)
-        room -= len(line) + 1
-        shown += 1
-    if more := left_out(message, shown):
-        lines.append(f"_{more}_")
-    return "\n".join(lines)
+    return lines
 
 
 def _bullet(finding: Finding) -> str:
@@ -121,7 +254,8 @@ def _field(text: str) -> str:
 
 
 def _footer(message: Message) -> Block:
-    text = (
-        f"Session {_field(message.session)} · group {_code(message.group)} · reference {_code(message.key)}"
-    )
+    told = f"told {at}" if (at := told_at(message)) else ""
+    facts = [f"Session {_field(message.session)}", told, f"group {_code(message.group)}"]
+    place = " · ".join(filter(None, [*facts, f"reference {_code(message.key)}"]))
+    text = f"{mrkdwn(why(message), 300)} {place}".strip()
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}

@@ -6,13 +6,18 @@ import textwrap
 
 from alerts.message import Finding, Message
 from alerts.render_phrases import (
+    Section,
     chance,
     headline,
-    left_out,
+    is_number,
     one_line,
     paragraphs,
-    sentence,
+    sections,
     story,
+    told_at,
+    trading,
+    value,
+    why,
 )
 
 WIDTH = 88  # characters a line of prose may have
@@ -31,14 +36,13 @@ def render_text(message: Message, *, findings: int = 50) -> str:
     The order is what a reader asks for at night: what happened, what was done about trading, how
     bad it is and how sure, what to do.
     """
-    told = " ".join(part for part in (sentence(message.done), story(message)) if part)
     parts = [
         _wrap(headline(message)),
-        _wrap(told),
-        _table(message, findings),
+        _wrap(trading(message)),
+        _wrap(f"{story(message)} {why(message)}".strip()),
+        _tables(sections(message, findings)),
         _runbook(message.runbook),
-        f"Session {one_line(message.session)}, group {one_line(message.group)}, "
-        f"reference {one_line(message.key)}",
+        _wrap(_footer(message)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -47,20 +51,30 @@ def _wrap(text: str) -> str:
     return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
-def _table(message: Message, limit: int) -> str:
-    shown = message.findings[:limit]
-    if not shown:
-        return ""
-    rows = [_HEAD, *map(_row, shown)]
+def _footer(message: Message) -> str:
+    at = f", told {told}" if (told := told_at(message)) else ""
+    group, key = one_line(message.group), one_line(message.key)
+    return f"Session {one_line(message.session)}{at}, group {group}, reference {key}"
+
+
+def _tables(found: list[Section]) -> str:
+    """Return the sections under one head, so that their columns stand below each other."""
+    rows = [_HEAD, *(_row(finding) for section in found for finding in section.findings)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    lines = ["  " + _aligned(row, widths) for row in rows]
-    more = left_out(message, len(shown))
-    return "\n".join([*lines, f"  {more}"] if more else lines)
+    lines = ["  " + _aligned(_HEAD, widths)] if len(rows) > 1 else []
+    for section in found:
+        if section.heading:
+            lines += ["", one_line(section.heading, WIDTH)]
+        lines += ["  " + _aligned(_row(finding), widths) for finding in section.findings]
+        if section.more:
+            lines += [f"  {section.more}"] if section.findings else ["", section.more]
+    return "\n".join(lines)
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
-    cells = (finding.subject, finding.value, finding.limit, finding.since)
-    return (*(one_line(cell, _CELL) or "-" for cell in cells), f"{finding.samples:,}", chance(finding))
+    cells = (finding.subject, value(finding), finding.limit, finding.since)
+    sure = (f"{finding.samples:,}", chance(finding)) if is_number(finding) else ("-", "-")
+    return (*(one_line(cell, _CELL) or "-" for cell in cells), *sure)
 
 
 def _aligned(row: tuple[str, ...], widths: list[int]) -> str:

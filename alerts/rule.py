@@ -6,9 +6,12 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from typing import Final
 
 from alerts.message import Severity
 from monitors.reading import Evidence, Reading, State
+
+LONGEST_NAME: Final = 64  # characters, as the store keeps it
 
 
 class Action(StrEnum):
@@ -57,9 +60,16 @@ class Rule:
         min_e_value: With an e-value as evidence: no less than this; None asks for no evidence.
         for_sessions: Consecutive sessions the condition must hold before the alert fires, at least 1.
         dwell_sessions: Sessions a firing alert stays firing at the least.
+        flap_moves: An alert that fired or resolved more often than this in `flap_sessions` is flapping: it
+            is told once as such and then not until it is steady, at half as many moves.
+        flap_sessions: The length of that window; 0 for no damping.
+        no_data_sessions: Sessions after which a subject that was judged once and cannot be judged any more,
+            or is gone, has no data; 0 for never.
         severity: How urgent.
         action: What is done about trading while it fires.
         confirmed_by: Names of rules, one of which must fire too before this one may.
+        inhibited_by: Names of rules; while one of them fires, this one is not told: it is its consequence.
+        group: Alerts of one group are told in one message; "" for the rule's own name.
         summary: One line for the message's title.
         runbook: What the reader can do.
         false_alarms: The measured false-alarm rate, in words, shown beside the rule; "" where not measured.
@@ -77,13 +87,32 @@ class Rule:
     min_e_value: float | None = None
     for_sessions: int = 1
     dwell_sessions: int = 0
+    flap_moves: int = 4
+    flap_sessions: int = 20
+    no_data_sessions: int = 0
     severity: Severity = Severity.WARNING
     action: Action = Action.NOTIFY
     confirmed_by: tuple[str, ...] = ()
+    inhibited_by: tuple[str, ...] = ()
+    group: str = ""
     runbook: str = ""
     false_alarms: str = ""
 
     def __post_init__(self) -> None:
+        for name in (self.name, self.group):
+            if len(name) > LONGEST_NAME or "/" in name:
+                raise ValueError(f"{name!r} is no name; use at most {LONGEST_NAME} characters and no slash")
+        self._check_condition()
+        self._check_clear()
+        if self.for_sessions < 1:
+            raise ValueError(f"rule {self.name!r}: for_sessions is {self.for_sessions}, the least is 1")
+        if self.flap_moves < 1:
+            raise ValueError(
+                f"rule {self.name!r}: flap_moves is {self.flap_moves}, the least is 1; "
+                "flap_sessions = 0 turns the damping off"
+            )
+
+    def _check_condition(self) -> None:
         if self.threshold is None and self.max_p_value is None and self.min_e_value is None:
             if not self.own_limit:
                 raise ValueError(
@@ -96,15 +125,27 @@ class Rule:
         for limit in (self.threshold, self.clear):
             if limit is not None and not math.isfinite(limit):
                 raise ValueError(f"rule {self.name!r}: {limit} is no limit; give a finite number")
-        if self.for_sessions < 1:
-            raise ValueError(f"rule {self.name!r}: for_sessions is {self.for_sessions}, the least is 1")
-        if self.clear is not None and self.threshold is None and not self.own_limit:
+
+    def _check_clear(self) -> None:
+        if self.clear is None or self.own_limit:
+            return
+        if self.threshold is None:
             raise ValueError(f"rule {self.name!r}: clear {self.clear} needs a threshold to clear from")
-        if self.clear is not None and self.threshold is not None and self._beyond(self.clear, self.threshold):
+        if self._beyond(self.clear, self.threshold):
             raise ValueError(
                 f"rule {self.name!r}: clear {self.clear} must lie on the good side of threshold "
                 f"{self.threshold} ({self.side})"
             )
+
+    @property
+    def place(self) -> str:
+        """The group its alerts are told in."""
+        return self.group or self.name
+
+    @property
+    def latches(self) -> bool:
+        """Whether only a person lifts what it does to trading."""
+        return self.action in {Action.CLOSE_ONLY, Action.HALT}
 
     def covers(self, reading: Reading) -> bool:
         """Tell whether the rule looks at this reading."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from alerts.message import Message
@@ -31,11 +33,36 @@ class UnknownOutcomeError(DeliveryError):
     """The reply was lost: the receiver may or may not have the message."""
 
 
+class Sighting(StrEnum):
+    """What the receiver says when asked whether it has a message."""
+
+    ARRIVED = "arrived"
+    ABSENT = "absent"
+    UNKNOWABLE = "unknowable"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer of `Channel.find`: what the receiver says, and its reference for the message."""
+
+    sighting: Sighting
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a receiver may be sent to: `burst` messages at once, then `per_s` a second."""
+
+    per_s: float
+    burst: int = 1
+
+
 class Channel(Protocol):
     """Carries one message to one place.
 
-    `send` returns the receiver's reference for the message ("" where it gives none). It raises
-    `TransientError`, `PermanentError` or `UnknownOutcomeError`, and lets cancellation through.
+    The verbs raise `TransientError`, `PermanentError` or `UnknownOutcomeError`, and let cancellation through.
+    None of them waits longer than the channel's own time-out, and none tries twice: pacing and retries
+    belong to delivery.
     """
 
     @property
@@ -43,8 +70,34 @@ class Channel(Protocol):
         """The name under which the configuration and the outbox know it."""
         ...
 
-    async def send(self, message: Message) -> str:
-        """Deliver the message, waiting no longer than the channel's own time-out."""
+    @property
+    def pace(self) -> Pace:
+        """How fast the receiver may be sent to."""
+        ...
+
+    async def send(self, message: Message, *, living: str = "") -> str:
+        """Deliver the message.
+
+        Args:
+            message: What to tell.
+            living: The receiver's reference of the newest message sent for the same group and episode, ""
+                for the first. A channel that can edit edits that one; one that threads, answers to it.
+
+        Returns:
+            The receiver's reference, "" where it gives none.
+        """
+        ...
+
+    async def find(self, message: Message, *, living: str = "") -> Found:
+        """Ask the receiver whether a send whose reply was lost has arrived.
+
+        `UNKNOWABLE` where the receiver cannot be asked; sending again is then right, and a receiver that
+        honours the message's key shows it once.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Ask the receiver whether it would take a message (credentials, permission), without sending one."""
         ...
 
     async def aclose(self) -> None:

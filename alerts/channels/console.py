@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
+from pydantic import SecretStr
 from rich.console import Console, OverflowMethod
 from rich.text import Text
 
-from alerts.channels.channel import PermanentError, UnknownOutcomeError
+from alerts.channels.channel import Channel, Found, Pace, PermanentError, Sighting, UnknownOutcomeError
+from alerts.channels.kind import ChannelKind, ChannelSection
 from alerts.message import Event, Message, Severity
-from alerts.render_phrases import evidence, label, measured, one_line
+from alerts.render_phrases import count, evidence, label, measured, one_line, trading
 from alerts.render_text import render_text
 
 _STYLES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 _LABEL_WIDTH = 8  # the longest label
 _INDENT = " " * (len("2026-03-12") + 2)
+
+
+class ConsoleSettings(ChannelSection):
+    """The terminal, or wherever standard output goes."""
+
+    enabled: bool = True
 
 
 class ConsoleForm(StrEnum):
@@ -50,7 +59,12 @@ class ConsoleChannel:
         """The name under which the configuration and the outbox know it."""
         return self._name
 
-    async def send(self, message: Message) -> str:
+    @property
+    def pace(self) -> Pace:
+        """How fast it may be written to: a terminal takes what it gets."""
+        return Pace(per_s=1000.0, burst=1000)
+
+    async def send(self, message: Message, *, living: str = "") -> str:
         """Write the message and return "": a console gives no reference.
 
         Raises:
@@ -75,6 +89,15 @@ class ConsoleChannel:
                 f"{self._name}: cannot write to the console: {error.strerror}"
             ) from error
         return ""
+
+    async def find(self, message: Message, *, living: str = "") -> Found:
+        """Answer `UNKNOWABLE`: what stands on a terminal cannot be asked."""
+        return Found(Sighting.UNKNOWABLE)
+
+    async def check(self) -> None:
+        """Raise `PermanentError` where the console can take nothing any more."""
+        if self._broken or self._console.file.closed:
+            raise PermanentError(f"{self._name}: the reader of the console is gone")
 
     async def aclose(self) -> None:
         """Do nothing: the console belongs to the caller."""
@@ -101,16 +124,24 @@ def _compact(message: Message) -> Text:
     text.append(f"{one_line(message.session)}  ", "dim")
     text.append(f"{label(message).upper():<{_LABEL_WIDTH}}", style)
     text.append(f"  {one_line(message.title)}", "bold")
-    if done := one_line(message.done):
+    if done := trading(message):
         text.append(f"\n{_INDENT}{done}", style)
     if message.findings:
         worst = message.findings[0]
-        others = len(message.findings) - 1
+        others = count(message) - 1
         text.append(f"\n{_INDENT}{one_line(worst.subject)} {measured(worst)}")
-        text.append(f" · {evidence(worst)}{f' · {others:,} more' if others else ''}", "dim")
+        rest = [part for part in (evidence(worst), f"{others:,} more" if others else "") if part]
+        text.append("".join(f" · {part}" for part in rest), "dim")
     return text
 
 
 def _full(message: Message) -> Text:
     headline, _, rest = render_text(message).rstrip().partition("\n")
     return Text.assemble((headline, _style(message)), "\n", rest, "\n")
+
+
+def _make(settings: ConsoleSettings, secrets: Mapping[str, SecretStr]) -> Channel:
+    return ConsoleChannel(console=Console(highlight=False))
+
+
+KIND = ChannelKind("console", ConsoleSettings, _make)

@@ -1,39 +1,30 @@
-"""E-mail: one SMTP transaction for every message, driven step by step.
-
-The steps matter: before DATA nothing can have been taken, so any failure is transient; once the
-text is on its way and the reply is lost, nobody knows.
-"""
+"""E-mail: a message as text, HTML and a chart, handed to a mail server."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import ssl
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from email.message import EmailMessage
 from enum import StrEnum
+from typing import Final
 
-from aiosmtplib import (
-    SMTP,
-    SMTPAuthenticationError,
-    SMTPException,
-    SMTPRecipientRefused,
-    SMTPRecipientsRefused,
-    SMTPResponseException,
-)
-from pydantic import SecretStr
+from pydantic import Field, SecretStr, model_validator
 
-from alerts.channels.channel import DeliveryError, PermanentError, TransientError, UnknownOutcomeError
+from alerts.channels.channel import Channel, Found, Pace, Sighting
 from alerts.channels.host import is_loopback
+from alerts.channels.kind import ChannelKind, ChannelSection
 from alerts.message import Message
+from alerts.render_chart import render_chart
 from alerts.render_email import message_id, render_email
-from alerts.render_phrases import one_line
 
-_GOODBYE_S = 2.0  # how long to wait for the reply to QUIT, when the mail is already taken
-_REPLY_LIMIT = 200  # characters of a server's reply that reach an error
+PASSWORD: Final = "smtp_password"  # noqa: S105 - a secret's name
+CHART_S: Final = 10.0
+"""Seconds a chart may take before the mail goes without it; the first one also loads matplotlib."""
+
+_LOG = logging.getLogger(__name__)
 _ADDRESS = re.compile(r"[!-~]+@[A-Za-z0-9.\-\[\]:]+")
 _DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.\-]{0,250}[A-Za-z0-9])?")
 
@@ -49,18 +40,37 @@ class TlsMode(StrEnum):
 _PORTS = {TlsMode.NONE: 25, TlsMode.STARTTLS: 587, TlsMode.TLS: 465}
 
 
-@dataclass(slots=True)
-class _Progress:
-    """How far the transaction got."""
+class EmailSettings(ChannelSection):
+    """E-mail over SMTP."""
 
-    data_began: bool = False
+    host: str = "localhost"
+    port: int = Field(587, ge=1, le=65535)
+    tls: TlsMode = TlsMode.STARTTLS
+    username: str = ""
+    sender: str = "forewarn@localhost"
+    recipients: tuple[str, ...] = ()
+    timeout_seconds: float = Field(30.0, gt=0)
+
+    @model_validator(mode="after")
+    def _can_be_sent(self) -> EmailSettings:
+        if not self.enabled:
+            return self
+        if not self.recipients:
+            raise ValueError("recipients is empty; name at least one address")
+        for address in (self.sender, *self.recipients):
+            if not _ADDRESS.fullmatch(address):
+                raise ValueError(f"{address!r} is no mail address; write it as anna@example.org, in ASCII")
+        if self.username and self.tls is TlsMode.NONE and not is_loopback(self.host):
+            raise ValueError('a login with tls = "none" would show the password; set tls to starttls or tls')
+        return self
+
+    def secrets_needed(self) -> Mapping[str, str]:
+        """Return the password, where there is a login."""
+        return {PASSWORD: "has a username"} if self.username else {}
 
 
 class EmailChannel:
     """Hands messages to a mail server.
-
-    Every message opens a connection of its own: alerts are rare, and a server closes idle
-    connections sooner than the next alert comes.
 
     Args:
         host: The mail server.
@@ -73,7 +83,7 @@ class EmailChannel:
         username: Who to log in as, or None (or "") to send without login.
         password: The password, needed with `username`. Login without encryption is refused, except
             to this machine.
-        timeout_s: How long one message may take in all, the connection included.
+        timeout_s: How long one mail may take in all, the connection included but not the chart.
         tls_context: Trust and client certificates; by default the system's certificate authorities.
         now: Clock for the `Date` header, aware.
         name: Under which the configuration and the outbox know the channel.
@@ -98,31 +108,46 @@ class EmailChannel:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         name: str = "email",
     ) -> None:
+        from alerts.channels.email_smtp import Login, MailServer  # noqa: PLC0415 - slow to import
+
         self._name = name
-        self._host = host
-        self._port = _PORTS[tls] if port is None else port
         self._sender = sender
         self._recipients = tuple(recipients)
         self._domain = domain or sender.rpartition("@")[2]
-        self._tls = tls
-        self._username = username or None
-        self._password = password
-        self._timeout_s = timeout_s
-        self._tls_context = tls_context
         self._now = now
-        self._check()
+        login = Login(username, password) if username and password else None
+        self._server = MailServer(
+            name=name,
+            host=host,
+            port=_PORTS[tls] if port is None else port,
+            tls=tls,
+            domain=self._domain,
+            login=login,
+            timeout_s=timeout_s,
+            tls_context=tls_context,
+        )
+        self._refuse_faults(bool(username), password is not None)
 
     def __repr__(self) -> str:
-        return f"EmailChannel(name={self._name!r}, host={self._host!r}, port={self._port}, tls={self._tls})"
+        server = self._server
+        return (
+            f"EmailChannel(name={self._name!r}, host={server.host!r}, port={server.port}, tls={server.tls})"
+        )
 
     @property
     def name(self) -> str:
         """The name under which the configuration and the outbox know it."""
         return self._name
 
-    async def send(self, message: Message) -> str:
+    @property
+    def pace(self) -> Pace:
+        """How fast the server may be sent to: one connection a second, a few at once."""
+        return Pace(per_s=1.0, burst=5)
+
+    async def send(self, message: Message, *, living: str = "") -> str:
         """Hand the message to the mail server and return its Message-ID.
 
+        The mails of one group and episode are one thread; each answers the one before, which is `living`.
         When some of the recipients were refused, the reference names them and the server's codes:
         `<...@domain>; refused: bob@example.org (550)`.
 
@@ -138,35 +163,39 @@ class EmailChannel:
             recipients=self._recipients,
             domain=self._domain,
             sent_at=self._now(),
+            answers=living.partition(";")[0],
+            chart=await _chart(message),
         )
-        progress = _Progress()
-        smtp = self._client()
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                refused = await self._transact(smtp, mail, progress)
-            await _say_goodbye(smtp)
-        except (SMTPException, OSError) as error:
-            # Not as cause: the error of a failed login may hold what was sent.
-            raise self._failure(error, progress) from None
-        finally:
-            smtp.close()
-        return self._reference(message, refused)
+        refused = await self._server.take(self._sender, self._recipients, mail.as_bytes())
+        reference = message_id(message, domain=self._domain)
+        return f"{reference}; refused: {refused}" if refused else reference
+
+    async def find(self, message: Message, *, living: str = "") -> Found:
+        """Answer `UNKNOWABLE`: no mail server says what it took; the Message-ID marks a copy as one."""
+        return Found(Sighting.UNKNOWABLE)
+
+    async def check(self) -> None:
+        """Go as far as RCPT with the mail server: connect, encrypt, log in, name sender and recipients.
+
+        Raises:
+            TransientError: The server was not reached, or is busy.
+            PermanentError: It refuses the login, the sender or a recipient, or cannot encrypt.
+        """
+        await self._server.check(self._sender, self._recipients)
 
     async def aclose(self) -> None:
         """Do nothing: no connection outlives a message."""
 
-    def _check(self) -> None:
+    def _refuse_faults(self, has_username: bool, has_password: bool) -> None:
+        server = self._server
         faults = [
-            (not self._host, "host is empty"),
+            (not server.host, "host is empty"),
             (not self._recipients, "recipients is empty; name at least one address"),
             (not _DOMAIN.fullmatch(self._domain), f"domain {self._domain!r} is no host name"),
-            (self._timeout_s <= 0, f"timeout_s is {self._timeout_s}, it must be above 0"),
+            (server.timeout_s <= 0, f"timeout_s is {server.timeout_s}, it must be above 0"),
+            (has_username != has_password, "username and password are needed together"),
             (
-                (self._username is None) != (self._password is None),
-                "username and password are needed together",
-            ),
-            (
-                self._username is not None and self._tls is TlsMode.NONE and not is_loopback(self._host),
+                has_username and server.tls is TlsMode.NONE and not is_loopback(server.host),
                 "a login without encryption would show the password; set tls to starttls or tls",
             ),
             *(
@@ -178,74 +207,31 @@ class EmailChannel:
             if wrong:
                 raise ValueError(f"{self._name}: {what}")
 
-    def _client(self) -> SMTP:
-        return SMTP(
-            hostname=self._host,
-            port=self._port,
-            local_hostname=self._domain,
-            timeout=self._timeout_s,
-            use_tls=self._tls is TlsMode.TLS,
-            start_tls=self._tls is TlsMode.STARTTLS,
-            tls_context=self._tls_context,
-        )
 
-    async def _transact(
-        self, smtp: SMTP, mail: EmailMessage, progress: _Progress
-    ) -> list[SMTPRecipientRefused]:
-        await smtp.connect()
-        if self._username is not None and self._password is not None:
-            await smtp.login(self._username, self._password.get_secret_value())
-        await smtp.mail(self._sender)
-        refused = []
-        for recipient in self._recipients:
-            try:
-                await smtp.rcpt(recipient)
-            except SMTPRecipientRefused as refusal:
-                refused.append(refusal)
-        if len(refused) == len(self._recipients):
-            raise SMTPRecipientsRefused(refused)
-        progress.data_began = True
-        await smtp.data(mail.as_bytes())
-        return refused
-
-    def _failure(self, error: Exception, progress: _Progress) -> DeliveryError:
-        where = f"{self._name}: {self._host}:{self._port}"
-        match error:
-            case SMTPRecipientsRefused():
-                text = f"{where} refused every recipient: {_listed(error.recipients)}"
-                return _by_code(min(refusal.code for refusal in error.recipients), text)
-            case SMTPAuthenticationError():
-                return _by_code(error.code, f"{where} refused the login with {error.code}")
-            case SMTPResponseException() if 400 <= error.code < 600:
-                reply = one_line(error.message, _REPLY_LIMIT)
-                return _by_code(error.code, f"{where} answered {error.code} {reply}")
-            case _ if progress.data_began:
-                return UnknownOutcomeError(f"{where}: {_told(error)} after DATA began")
-            case OSError() | SMTPResponseException():
-                return TransientError(f"{where}: {_told(error)}")
-            case _:
-                return PermanentError(f"{where}: {_told(error)}")
-
-    def _reference(self, message: Message, refused: list[SMTPRecipientRefused]) -> str:
-        reference = message_id(message.key, domain=self._domain)
-        return f"{reference}; refused: {_listed(refused)}" if refused else reference
+async def _chart(message: Message) -> bytes | None:
+    """Draw the message's curve in a thread; a chart that fails never keeps the mail from going."""
+    if message.curve is None:
+        return None
+    try:
+        async with asyncio.timeout(CHART_S):
+            return await asyncio.to_thread(render_chart, message.curve)
+    except Exception:
+        # Whatever is wrong with a picture, people are told.
+        _LOG.warning("the chart of %s could not be drawn", message.key, exc_info=True)
+        return None
 
 
-async def _say_goodbye(smtp: SMTP) -> None:
-    """End the session politely; the mail is taken, so nothing that goes wrong here counts."""
-    with suppress(SMTPException, OSError):
-        async with asyncio.timeout(_GOODBYE_S):
-            await smtp.quit()
+def _make(settings: EmailSettings, secrets: Mapping[str, SecretStr]) -> Channel:
+    return EmailChannel(
+        host=settings.host,
+        port=settings.port,
+        sender=settings.sender,
+        recipients=settings.recipients,
+        tls=settings.tls,
+        username=settings.username,
+        password=secrets.get(PASSWORD) if settings.username else None,
+        timeout_s=settings.timeout_seconds,
+    )
 
 
-def _by_code(code: int, text: str) -> DeliveryError:
-    return TransientError(text) if code < 500 else PermanentError(text)
-
-
-def _listed(refused: Sequence[SMTPRecipientRefused]) -> str:
-    return ", ".join(f"{refusal.recipient} ({refusal.code})" for refusal in refused)
-
-
-def _told(error: Exception) -> str:
-    text = error.message if isinstance(error, SMTPException) else str(error)
-    return one_line(text, _REPLY_LIMIT) or "no reply in time"
+KIND = ChannelKind("email", EmailSettings, _make, (PASSWORD,))

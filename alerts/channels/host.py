@@ -1,8 +1,9 @@
-"""Hosts: which ones a secret may be sent to without encryption."""
+"""Hosts: which ones a secret may be sent to, and without encryption."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 
 def is_loopback(host: str) -> bool:
@@ -17,3 +18,17 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def safe_host(url: str) -> str:
+    """Return the host of a URL that encrypts (https, or http to this machine), or "" for any other text.
+
+    >>> safe_host("https://hooks.slack.com/services/T/B/X"), safe_host("http://example.org")
+    ('hooks.slack.com', '')
+    """
+    try:
+        parts = urlsplit(url)
+        host, scheme, _ = parts.hostname or "", parts.scheme, parts.port
+    except ValueError:
+        return ""
+    return host if scheme == "https" or (scheme == "http" and is_loopback(host)) else ""

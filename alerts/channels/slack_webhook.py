@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import logging
 import re
-from types import SimpleNamespace
-from typing import NoReturn
-from urllib.parse import urlsplit
+from typing import Any, Final
 
 import aiohttp
 from pydantic import SecretStr
 from slack_sdk.webhook import WebhookResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from alerts.channels.channel import DeliveryError, PermanentError, TransientError, UnknownOutcomeError
-from alerts.channels.host import is_loopback
+from alerts.channels.channel import (
+    Found,
+    Pace,
+    PermanentError,
+    Sighting,
+    TransientError,
+    UnknownOutcomeError,
+)
+from alerts.channels.channel_http import Progress, RedirectedError, open_session, retry_after_s
+from alerts.channels.host import safe_host
 from alerts.message import Message
 from alerts.render_slack import render_blocks, render_fallback
 
-_METADATA_TYPE = "forewarn_message"
+METADATA_TYPE: Final = "forewarn_message"
+NO_TEXT: Final = {"no_text", "missing_text_or_fallback_or_attachments"}
+"""How Slack refuses a post without text to a webhook that works."""
+
 # Slack answers with a word such as `invalid_token`; anything longer comes from something in between.
 _REASON = re.compile(r"[a-z][a-z_]{0,59}")
 
@@ -30,9 +39,8 @@ _MUTE.disabled = True
 class SlackWebhookChannel:
     """Posts a message to a Slack incoming webhook.
 
-    Every post opens a connection of its own: on a connection kept alive, a drop by the server while
-    idle looks like a lost reply, and would turn a plain retry into an unknown outcome. Nothing is
-    retried here; pacing and retries belong to delivery.
+    Every post opens a connection of its own, and nothing is retried here; pacing and retries belong to
+    delivery.
 
     Args:
         url: The webhook's URL, a secret: whoever has it can post. Must be https, except to this
@@ -50,7 +58,9 @@ class SlackWebhookChannel:
     ) -> None:
         self._name = name
         self._url = url
-        self._host = _host(url, name)
+        self._host = safe_host(url.get_secret_value())
+        if not self._host:
+            raise ValueError(f"{name}: the webhook's URL must be https://HOST/..., as Slack shows it")
         self._proxy = proxy
         if timeout_s <= 0:
             raise ValueError(f"{name}: timeout_s is {timeout_s}, it must be above 0")
@@ -64,7 +74,12 @@ class SlackWebhookChannel:
         """The name under which the configuration and the outbox know it."""
         return self._name
 
-    async def send(self, message: Message) -> str:
+    @property
+    def pace(self) -> Pace:
+        """How fast Slack takes posts: one a second."""
+        return Pace(per_s=1.0)
+
+    async def send(self, message: Message, *, living: str = "") -> str:
         """Post the message and return "": a webhook gives no reference.
 
         The key travels in the post's metadata, where an app with the right to read the channel
@@ -75,16 +90,35 @@ class SlackWebhookChannel:
             PermanentError: Slack refuses the webhook or the payload (4xx), or it redirects.
             UnknownOutcomeError: The request was written and no valid reply came back.
         """
-        progress = _Progress()
-        try:
-            response = await self._post(message, progress)
-        except _RedirectedError:
-            raise PermanentError(f"{self._where} redirects: it is no incoming webhook") from None
-        except (aiohttp.ClientError, OSError, UnicodeError) as error:
-            # Never the error's own text, and never the error as cause: both may hold the URL.
-            raise self._lost(error, progress) from None
+        response = await self._post(
+            text=render_fallback(message),
+            blocks=render_blocks(message),
+            metadata={
+                "event_type": METADATA_TYPE,
+                "event_payload": {"key": message.key, "group": message.group},
+            },
+            unfurl_links=False,
+            unfurl_media=False,
+        )
         self._judge(response)
         return ""
+
+    async def find(self, message: Message, *, living: str = "") -> Found:
+        """Answer `UNKNOWABLE`: a webhook cannot read what it posted."""
+        return Found(Sighting.UNKNOWABLE)
+
+    async def check(self) -> None:
+        """Post an empty text: Slack refuses that with `no_text` where the webhook works, and shows nothing.
+
+        Raises:
+            TransientError: Slack was not reached, asked to slow down, or answered 5xx.
+            PermanentError: Slack refuses the webhook, or it redirects.
+            UnknownOutcomeError: No valid reply came back.
+        """
+        response = await self._post(text="")
+        if response.status_code == 400 and (response.body or "").strip() in NO_TEXT:
+            return
+        self._judge(response)
 
     async def aclose(self) -> None:
         """Do nothing: no connection outlives a post."""
@@ -93,34 +127,21 @@ class SlackWebhookChannel:
     def _where(self) -> str:
         return f"{self._name}: {self._host}"
 
-    async def _post(self, message: Message, progress: _Progress) -> WebhookResponse:
-        session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=self._timeout_s),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=[progress.trace()],
-        )
-        async with session:
-            client = AsyncWebhookClient(
-                self._url.get_secret_value(), session=session, retry_handlers=[], logger=_MUTE
-            )
-            # The SDK falls back to the environment's proxy; only the configuration decides here.
-            client.proxy = self._proxy.get_secret_value() if self._proxy else None
-            return await client.send(
-                text=render_fallback(message),
-                blocks=render_blocks(message),
-                metadata={
-                    "event_type": _METADATA_TYPE,
-                    "event_payload": {"key": message.key, "group": message.group},
-                },
-                unfurl_links=False,
-                unfurl_media=False,
-            )
-
-    def _lost(self, error: Exception, progress: _Progress) -> DeliveryError:
-        what = "no reply in time" if isinstance(error, TimeoutError) else type(error).__name__
-        if progress.written:
-            return UnknownOutcomeError(f"{self._where}: {what} after the request was written")
-        return TransientError(f"{self._where}: {what} before the request was written")
+    async def _post(self, **payload: Any) -> WebhookResponse:  # noqa: ANN401 - JSON as Slack takes it
+        progress = Progress()
+        try:
+            async with open_session(progress, self._timeout_s) as session:
+                client = AsyncWebhookClient(
+                    self._url.get_secret_value(), session=session, retry_handlers=[], logger=_MUTE
+                )
+                # The SDK falls back to the environment's proxy; only the configuration decides here.
+                client.proxy = self._proxy.get_secret_value() if self._proxy else None
+                return await client.send(**payload)
+        except RedirectedError:
+            raise PermanentError(f"{self._where} redirects: it is no incoming webhook") from None
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
+            # Never the error's own text, and never the error as cause: both may hold the URL.
+            raise progress.lost(self._where, error) from None
 
     def _judge(self, response: WebhookResponse) -> None:
         status = response.status_code
@@ -130,7 +151,7 @@ class SlackWebhookChannel:
             return
         text = f"{self._where} answered {status} ({reason})"
         if status == 429:
-            raise TransientError(text, retry_after_s=_retry_after_s(response))
+            raise TransientError(text, retry_after_s=_wish_s(response))
         if status == 408 or status >= 500:
             raise TransientError(text)
         if status >= 400:
@@ -138,46 +159,7 @@ class SlackWebhookChannel:
         raise UnknownOutcomeError(f"{text}, which is not how Slack says that it took a post")
 
 
-class _RedirectedError(Exception):
-    """The webhook's host points elsewhere; following it would hand the message to a stranger."""
-
-
-class _Progress:
-    """Whether the request was being written when something went wrong."""
-
-    def __init__(self) -> None:
-        self.written = False
-
-    def trace(self) -> aiohttp.TraceConfig:
-        """Return the tracing hooks that keep this object up to date."""
-        trace = aiohttp.TraceConfig()
-        trace.on_request_headers_sent.append(self._on_written)
-        trace.on_request_redirect.append(self._on_redirect)
-        return trace
-
-    async def _on_written(
-        self, session: aiohttp.ClientSession, context: SimpleNamespace, params: object
-    ) -> None:
-        self.written = True
-
-    async def _on_redirect(
-        self, session: aiohttp.ClientSession, context: SimpleNamespace, params: object
-    ) -> NoReturn:
-        raise _RedirectedError
-
-
-def _host(url: SecretStr, name: str) -> str:
-    try:
-        parts = urlsplit(url.get_secret_value())
-        host, scheme, _ = parts.hostname or "", parts.scheme, parts.port
-    except ValueError:
-        host = scheme = ""
-    if not host or not (scheme == "https" or (scheme == "http" and is_loopback(host))):
-        raise ValueError(f"{name}: the webhook's URL must be https://HOST/..., as Slack shows it")
-    return host
-
-
-def _retry_after_s(response: WebhookResponse) -> float | None:
-    """Return the wish in seconds; None when it is missing or a date, which Slack never sends."""
-    text = next((value for key, value in response.headers.items() if key.lower() == "retry-after"), "")
-    return float(text) if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text.strip()) else None
+def _wish_s(response: WebhookResponse) -> float | None:
+    """Return how long Slack asks to wait; a date, which Slack never sends, is no wish."""
+    header = next((value for name, value in response.headers.items() if name.lower() == "retry-after"), "")
+    return retry_after_s(header)

@@ -2,19 +2,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import date, timedelta
-from typing import Any
+from datetime import date
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.alert import Alert, AlertState, AlertTransition, advance, evaluate, firing, in_order
-from alerts.rule import Rule, Verdict
+from alerts.alert import Alert, AlertState, AlertTransition, advance, evaluate, firing, retire
+from alerts.rule import Action, Rule, Verdict
+from alerts.rulebook import Rulebook, in_order
 from monitors.reading import NoData, Reading, State
+from tests.alerts.cases import BAD, BETWEEN, DAY, GOOD, UNKNOWN, day, reading, rule
 
-DAY = date(2024, 1, 2)
-INACTIVE, PENDING, FIRING, RESOLVED = AlertState
+INACTIVE, PENDING, FIRING, RESOLVED, NO_DATA = AlertState
 LEGAL = {
     (INACTIVE, PENDING),
     (INACTIVE, FIRING),  # where one session is enough
@@ -24,37 +24,6 @@ LEGAL = {
     (RESOLVED, PENDING),
     (RESOLVED, FIRING),
 }
-BAD, BETWEEN, GOOD, UNKNOWN = 0.9, 0.15, 0.0, math.nan
-
-
-def rule(name: str = "rule", **changes: object) -> Rule:
-    usual: dict[str, Any] = {
-        "name": name,
-        "metric": "psi",
-        "summary": "It drifts",
-        "threshold": 0.2,
-        "clear": 0.1,
-    }
-    return Rule(**(usual | changes))
-
-
-def reading(value: float, session: date, *, subject: str = "rsi_14", metric: str = "psi") -> Reading:
-    known = not math.isnan(value)
-    return Reading(
-        session,
-        "drift",
-        metric,
-        subject,
-        value,
-        100,
-        0.2,
-        State.OK if known else State.NO_DATA,
-        reason=None if known else NoData.MISSING,
-    )
-
-
-def day(number: int) -> date:
-    return DAY + timedelta(days=number)
 
 
 def follow(
@@ -63,7 +32,7 @@ def follow(
     """Feed one value a session; return the alert after each, and every transition."""
     state, path, moves = alerts or {}, list[Alert](), list[AlertTransition]()
     for number, value in enumerate(values):
-        state, moved = evaluate(rules, state, [reading(value, day(number))], day(number))
+        state, moved = evaluate(Rulebook(rules), state, [reading(value, day(number))], day(number))
         path.append(state.get("rule/rsi_14", Alert("rule", "rsi_14", INACTIVE, DAY, DAY, 0, 0, value)))
         moves += moved
     return path, moves
@@ -146,14 +115,19 @@ def test_a_reading_without_data_moves_nothing_and_keeps_the_last_known_value() -
     assert len(moves) == 3
 
 
-def test_a_missing_reading_moves_nothing() -> None:
-    alerts, _ = evaluate([rule()], {}, [reading(BAD, DAY)], DAY)
-    after, moved = evaluate([rule()], alerts, [], day(1))
-    assert (after, moved) == (alerts, ())
+def test_a_missing_reading_counts_as_one_without_data() -> None:
+    book = Rulebook([rule()])
+    alerts, _ = evaluate(book, {}, [reading(BAD, DAY)], DAY)
+    missing = evaluate(book, alerts, [], day(1))
+    assert missing == evaluate(book, alerts, [reading(UNKNOWN, day(1))], day(1))
+    assert missing[0]["rule/rsi_14"].state is FIRING
+    assert missing[1] == ()
 
 
 def test_what_was_never_bad_is_not_remembered() -> None:
-    assert evaluate([rule()], {}, [reading(GOOD, DAY), reading(UNKNOWN, DAY, subject="beta_63")], DAY) == (
+    assert evaluate(
+        Rulebook([rule()]), {}, [reading(GOOD, DAY), reading(UNKNOWN, DAY, subject="beta_63")], DAY
+    ) == (
         {},
         (),
     )
@@ -161,27 +135,27 @@ def test_what_was_never_bad_is_not_remembered() -> None:
 
 def test_each_subject_has_an_alert_of_its_own() -> None:
     found = [reading(BAD, DAY, subject="a"), reading(GOOD, DAY, subject="b"), reading(BAD, DAY, subject="c")]
-    alerts, moved = evaluate([rule()], {}, found, DAY)
+    alerts, moved = evaluate(Rulebook([rule()]), {}, found, DAY)
     assert sorted(alerts) == ["rule/a", "rule/c"]
-    assert [move.reading.subject for move in moved] == ["a", "c"]
+    assert [move.alert.subject for move in moved] == ["a", "c"]
     assert [alert.fingerprint for alert in firing(alerts)] == ["rule/a", "rule/c"]
 
 
 def test_only_what_a_rule_covers_counts() -> None:
     found = [reading(BAD, DAY, subject="rsi_14"), reading(BAD, DAY, subject="beta_63", metric="ks")]
-    assert evaluate([rule(subject="beta_*")], {}, found, DAY) == ({}, ())
+    assert evaluate(Rulebook([rule(subject="beta_*")]), {}, found, DAY) == ({}, ())
 
 
 def test_an_alert_whose_rule_is_gone_is_kept_untouched() -> None:
-    alerts, _ = evaluate([rule("old")], {}, [reading(BAD, DAY)], DAY)
-    after, moved = evaluate([rule("new", threshold=5.0)], alerts, [reading(GOOD, day(1))], day(1))
+    alerts, _ = evaluate(Rulebook([rule("old")]), {}, [reading(BAD, DAY)], DAY)
+    after, moved = evaluate(Rulebook([rule("new", threshold=5.0)]), alerts, [reading(GOOD, day(1))], day(1))
     assert (after, moved) == (alerts, ())
 
 
 def test_a_changed_rule_goes_on_with_the_alert_it_finds() -> None:
     path, _ = follow([BAD, BAD], rule(for_sessions=5))
     alerts = {path[-1].fingerprint: path[-1]}
-    after, moved = evaluate([rule(for_sessions=3)], alerts, [reading(BAD, day(2))], day(2))
+    after, moved = evaluate(Rulebook([rule(for_sessions=3)]), alerts, [reading(BAD, day(2))], day(2))
     assert after["rule/rsi_14"].state is FIRING
     assert after["rule/rsi_14"].began == day(0)
     assert len(moved) == 1
@@ -199,7 +173,7 @@ class TestConfirmation:
             found = [
                 reading(value, day(number), metric=metric, subject="x") for metric, value in values.items()
             ]
-            alerts, _ = evaluate(self.RULES, alerts, found, day(number))
+            alerts, _ = evaluate(Rulebook(self.RULES), alerts, found, day(number))
             main = alerts.get("a_sorts_first/x")
             seen.append(main.state if main else INACTIVE)
         return seen
@@ -227,14 +201,16 @@ class TestConfirmation:
 
     def test_the_order_of_the_rules_does_not_matter(self) -> None:
         found = [reading(BAD, DAY, subject="x"), reading(0.2, DAY, metric="drawdown", subject="x")]
-        assert evaluate(self.RULES, {}, found, DAY) == evaluate(self.RULES[::-1], {}, found, DAY)
+        assert evaluate(Rulebook(self.RULES), {}, found, DAY) == evaluate(
+            Rulebook(self.RULES[::-1]), {}, found, DAY
+        )
 
 
 def test_equal_inputs_give_equal_results_and_leave_the_inputs_as_they_were() -> None:
-    alerts, _ = evaluate([rule(for_sessions=2)], {}, [reading(BAD, DAY)], DAY)
+    alerts, _ = evaluate(Rulebook([rule(for_sessions=2)]), {}, [reading(BAD, DAY)], DAY)
     before = dict(alerts)
-    once = evaluate([rule(for_sessions=2)], alerts, [reading(BAD, day(1))], day(1))
-    assert evaluate([rule(for_sessions=2)], alerts, [reading(BAD, day(1))], day(1)) == once
+    once = evaluate(Rulebook([rule(for_sessions=2)]), alerts, [reading(BAD, day(1))], day(1))
+    assert evaluate(Rulebook([rule(for_sessions=2)]), alerts, [reading(BAD, day(1))], day(1)) == once
     assert alerts == before
 
 
@@ -269,7 +245,7 @@ def test_any_story_moves_legally_fires_for_cause_and_dwells(
         found.append(reading(BAD if confirmed else GOOD, day(number), metric="drawdown", subject="account"))
         rules = (replace(watched, confirmed_by=("witness",)), witness)
         before = alerts
-        alerts, moved = evaluate(rules, before, found, day(number))
+        alerts, moved = evaluate(Rulebook(rules), before, found, day(number))
 
         changed = {move.alert.fingerprint for move in moved}
         assert len(changed) == len(moved)
@@ -281,6 +257,7 @@ def test_any_story_moves_legally_fires_for_cause_and_dwells(
             verdicts[one.subject].append(watched.test(one))
         for move in moved:
             assert (move.before, move.alert.state) in LEGAL
+            assert move.reading is not None
             assert move.reading.state is not State.NO_DATA
             assert move.alert.value == move.reading.value
             if move.alert.rule != "rule":
@@ -297,7 +274,10 @@ def test_any_story_moves_legally_fires_for_cause_and_dwells(
         for subject in "abc":
             if verdicts[subject][-1] is Verdict.NO_DATA and (old := before.get(f"rule/{subject}")):
                 now = alerts[f"rule/{subject}"]
-                assert replace(now, fired_for=old.fired_for) == old
+                assert now.blind == old.blind + 1
+                if not old.flapping:  # which wears off with time
+                    same = replace(now, fired_for=old.fired_for, blind=old.blind, flips=old.flips)
+                    assert replace(same, counted=old.counted) == old
         for alert in alerts.values():
             assert (alert.held > 0) == (alert.state is PENDING)
             assert (alert.fired_for > 0) == (alert.state is FIRING)
@@ -326,9 +306,9 @@ def test_subjects_do_not_disturb_each_other(
         found = [
             reading(value, day(number), subject=subject) for subject, value in zip("abc", values, strict=True)
         ]
-        together, _ = evaluate([watched], together, found, day(number))
+        together, _ = evaluate(Rulebook([watched]), together, found, day(number))
         for one in found:
-            alone[one.subject], _ = evaluate([watched], alone[one.subject], [one], day(number))
+            alone[one.subject], _ = evaluate(Rulebook([watched]), alone[one.subject], [one], day(number))
     assert together == alone["a"] | alone["b"] | alone["c"]
 
 
@@ -363,9 +343,9 @@ def test_what_has_no_data_this_session_confirms_nothing() -> None:
         day, "performance", "drawdown", "account", math.nan, 0, None, State.NO_DATA, reason=blind
     )
     drift = Reading(day, "drift", "psi", "momentum_21", 0.3, 20, 0.2, State.BREACH)
-    firing_witness, _ = evaluate((witness, rule), {}, (seen,), day)
+    firing_witness, _ = evaluate(Rulebook((witness, rule)), {}, (seen,), day)
     assert firing_witness["witness/account"].state is AlertState.FIRING
-    after, _ = evaluate((witness, rule), firing_witness, (unseen, drift), day)
+    after, _ = evaluate(Rulebook((witness, rule)), firing_witness, (unseen, drift), day)
     assert after["witness/account"].state is AlertState.FIRING
     assert after["rule/momentum_21"].state is AlertState.PENDING
 
@@ -377,7 +357,7 @@ def test_a_chain_of_confirmations_counts_within_one_session() -> None:
         for name, by in (("a", ("b",)), ("b", ("c",)), ("c", ()))
     )
     reading = Reading(day, "performance", "drawdown", "account", 0.06, 20, None, State.BREACH)
-    after, _ = evaluate(rules, {}, (reading,), day)
+    after, _ = evaluate(Rulebook(rules), {}, (reading,), day)
     assert {alert.state for alert in after.values()} == {AlertState.FIRING}
 
 
@@ -388,3 +368,79 @@ def test_rules_that_confirm_each_other_are_refused() -> None:
     )
     with pytest.raises(ValueError, match="confirm each other in a circle"):
         in_order(rules)
+
+
+class TestPartsOfASession:
+    def test_counters_advance_once_a_session_however_often_it_is_judged(self) -> None:
+        book, alerts = Rulebook([rule(for_sessions=2, dwell_sessions=2)]), dict[str, Alert]()
+        for _ in range(5):
+            alerts, _ = evaluate(book, alerts, [reading(BAD, DAY)], DAY, complete=False)
+        assert (alerts["rule/rsi_14"].state, alerts["rule/rsi_14"].held) == (PENDING, 1)
+        for _ in range(5):
+            alerts, _ = evaluate(book, alerts, [reading(BAD, day(1))], day(1), complete=False)
+        assert (alerts["rule/rsi_14"].state, alerts["rule/rsi_14"].fired_for) == (FIRING, 1)
+
+    def test_an_alert_may_move_several_times_in_one_session_and_counts_its_moves(self) -> None:
+        book, alerts, numbers = Rulebook([rule()]), dict[str, Alert](), list[int]()
+        for value in (BAD, GOOD, BAD, GOOD):
+            alerts, moved = evaluate(book, alerts, [reading(value, DAY)], DAY, complete=False)
+            numbers += [move.alert.moves for move in moved]
+        assert numbers == [1, 2, 3, 4]
+
+    def test_a_witness_of_an_earlier_part_counts(self) -> None:
+        rules = (rule(confirmed_by=("witness",)), rule("witness", metric="drawdown"))
+        book = Rulebook(rules)
+        early = [reading(BAD, DAY, metric="drawdown", subject="account")]
+        alerts, _ = evaluate(book, {}, early, DAY, complete=False)
+        after, _ = evaluate(book, alerts, [reading(BAD, DAY)], DAY, complete=False)
+        assert after["rule/rsi_14"].state is FIRING
+        late, _ = evaluate(book, alerts, [reading(BAD, day(1))], day(1), complete=False)
+        assert late["rule/rsi_14"].state is PENDING
+
+
+class TestRetiring:
+    def fired(self, watched: Rule) -> dict[str, Alert]:
+        return evaluate(Rulebook([watched]), {}, [reading(BAD, DAY)], DAY)[0]
+
+    def test_the_alert_of_a_rule_that_is_gone_is_resolved(self) -> None:
+        after, moved = retire(Rulebook(), self.fired(rule()), day(1), latched=False)
+        assert after["rule/rsi_14"].state is RESOLVED
+        assert [(move.before, move.reading) for move in moved] == [(FIRING, None)]
+
+    def test_one_whose_subject_the_rule_no_longer_looks_at_is_resolved_too(self) -> None:
+        narrowed = Rulebook([rule(subject="beta_*")])
+        assert retire(narrowed, self.fired(rule()), day(1), latched=False)[0]["rule/rsi_14"].state is RESOLVED
+
+    def test_one_that_holds_the_gate_stays_until_a_person_has_lifted_it(self) -> None:
+        alerts = self.fired(rule(action=Action.HALT))
+        assert retire(Rulebook(), alerts, day(1), latched=True) == ({}, ())
+        assert retire(Rulebook(), alerts, day(1), latched=False)[0]["rule/rsi_14"].state is RESOLVED
+
+    def test_what_is_in_force_stays(self) -> None:
+        assert retire(Rulebook([rule()]), self.fired(rule()), day(1), latched=False) == ({}, ())
+
+    def test_what_was_about_to_fire_or_without_data_is_forgotten(self) -> None:
+        watched = rule(for_sessions=2, no_data_sessions=1)
+        pending = evaluate(Rulebook([watched]), {}, [reading(BAD, DAY)], DAY)[0]
+        blind = evaluate(Rulebook([watched]), pending, [], day(1))[0]
+        assert [one["rule/rsi_14"].state for one in (pending, blind)] == [PENDING, NO_DATA]
+        for alerts in (pending, blind):
+            after, _ = retire(Rulebook(), alerts, day(2), latched=False)
+            assert after["rule/rsi_14"].state is INACTIVE
+
+
+def test_a_reading_meets_only_the_rules_about_its_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = [rule(f"rule_{i}", metric=f"metric_{i}") for i in range(100)]
+    found = [reading(BAD, DAY, metric=f"metric_{i % 100}", subject=f"s{i}") for i in range(10_000)]
+    tests = 0
+    real = Rule.test
+
+    def counting(self: Rule, one: Reading) -> Verdict:
+        nonlocal tests
+        tests += 1
+        return real(self, one)
+
+    monkeypatch.setattr(Rule, "test", counting)
+    after, moved = evaluate(Rulebook(rules), {}, found, DAY)
+    assert len(after) == len(moved) == 10_000
+    assert tests <= 2 * 10_000  # once to see whether it is worth remembering, once to advance

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from alerts.channels.channel import Channel, PermanentError, UnknownOutcomeError
+from alerts.channels.channel import Channel, Found, PermanentError, Sighting, UnknownOutcomeError
 from alerts.channels.console import ConsoleChannel, ConsoleForm
 from tests.stand_ins.golden import assert_golden
 from tests.stand_ins.messages import EVENTS, FIRING, storm
@@ -90,9 +90,12 @@ async def test_a_reader_that_left_is_a_permanent_failure_and_not_the_end_of_the_
         # rich points the process's standard output at nothing when a pipe breaks.
         monkeypatch.setattr("sys.stdout", stdout)
         channel = ConsoleChannel(console=console_on(ClosedPipe()))
+        await channel.check()
         for _ in range(2):
             with pytest.raises(PermanentError, match="gone"):
                 await channel.send(FIRING)
+        with pytest.raises(PermanentError, match="gone"):
+            await channel.check()
 
 
 async def test_a_full_disk_leaves_the_outcome_unknown() -> None:
@@ -102,3 +105,9 @@ async def test_a_full_disk_leaves_the_outcome_unknown() -> None:
 
     with pytest.raises(UnknownOutcomeError, match="No space left"):
         await ConsoleChannel(console=console_on(FullDisk())).send(FIRING)
+
+
+async def test_what_stands_on_a_terminal_cannot_be_asked() -> None:
+    written = io.StringIO()
+    assert await ConsoleChannel(console=console_on(written)).find(FIRING) == Found(Sighting.UNKNOWABLE)
+    assert written.getvalue() == ""

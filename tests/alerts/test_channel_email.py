@@ -5,8 +5,11 @@ import logging
 import re
 import socket
 import ssl
+import threading
+import time
 import traceback
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypedDict, Unpack
 
@@ -16,13 +19,16 @@ from pydantic import SecretStr
 from alerts.channels.channel import (
     Channel,
     DeliveryError,
+    Found,
     PermanentError,
+    Sighting,
     TransientError,
     UnknownOutcomeError,
 )
 from alerts.channels.email import EmailChannel, TlsMode
+from alerts.message import Curve
 from tests.stand_ins.certificate import make_certificate
-from tests.stand_ins.messages import EVENTS, FIRING, RESOLVED
+from tests.stand_ins.messages import EVENTS, FIRING, GATE, REMINDER, RESOLVED
 from tests.stand_ins.smtp import PASSWORD, USERNAME, SmtpMode, SmtpStandIn
 
 NOW = datetime(2026, 3, 12, 21, 5, tzinfo=UTC)
@@ -85,15 +91,69 @@ class TestTheMail:
         assert mail["Date"].datetime == NOW
         assert mail["Auto-Submitted"] == "auto-generated"
         assert mail["Importance"] == "high"
-        assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
-        text, html = (part.get_content() for part in mail.iter_parts())
-        assert "Trading is REDUCE_ONLY (epoch 7)." in text
-        assert "momentum_21" in html
+        assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "multipart/related"]
+        text, rich = mail.iter_parts()
+        html, chart = (part for part in rich.iter_parts())
+        assert "Trading went from ACTIVE to REDUCE_ONLY (epoch 7)." in " ".join(text.get_content().split())
+        assert "momentum_21" in html.get_content()
+        assert chart.get_content_type() == "image/png"
+        assert chart.get_content_disposition() == "inline"
+        assert chart.get_content().startswith(b"\x89PNG")
+        assert f'src="cid:{chart["Content-ID"].strip(" <>")}"' in html.get_content()
+
+    async def test_without_a_curve_it_is_text_and_html(self, server: SmtpStandIn) -> None:
+        await channel_to(server.port).send(RESOLVED)
+        kinds = [part.get_content_type() for part in server.taken[0].mail.iter_parts()]
+        assert kinds == ["text/plain", "text/html"]
+
+    async def test_a_chart_that_fails_does_not_keep_the_mail_from_going(
+        self, server: SmtpStandIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fail(curve: Curve) -> bytes:
+            raise MemoryError("no room for a picture")
+
+        monkeypatch.setattr("alerts.channels.email.render_chart", fail)
+        await channel_to(server.port).send(FIRING)
+        kinds = [part.get_content_type() for part in server.taken[0].mail.iter_parts()]
+        assert kinds == ["text/plain", "text/html"]
+        assert "the chart of feature_drift/17 could not be drawn" in caplog.text
+
+    async def test_a_chart_that_takes_too_long_does_not_hold_the_mail(
+        self, server: SmtpStandIn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        leave = threading.Event()
+
+        def dawdle(curve: Curve) -> bytes:
+            leave.wait(10)
+            return b""
+
+        monkeypatch.setattr("alerts.channels.email.render_chart", dawdle)
+        monkeypatch.setattr("alerts.channels.email.CHART_S", 0.05)
+        try:
+            await channel_to(server.port).send(FIRING)
+        finally:
+            leave.set()
+        assert len(server.taken) == 1
+
+    async def test_a_chart_is_drawn_beside_the_loop(
+        self, server: SmtpStandIn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        drawn_in: list[int] = []
+
+        def draw(curve: Curve) -> bytes:
+            drawn_in.append(threading.get_ident())
+            return b"a picture"
+
+        monkeypatch.setattr("alerts.channels.email.render_chart", draw)
+        await channel_to(server.port).send(FIRING)
+        assert len(drawn_in) == 1
+        assert drawn_in[0] != threading.get_ident()
 
     @pytest.mark.parametrize("event", EVENTS)
     async def test_it_is_short_lines_of_ascii_on_the_wire(self, server: SmtpStandIn, event: str) -> None:
         await channel_to(server.port).send(EVENTS[event])
         raw = server.taken[0].raw
+        assert re.search(rb"^Message-ID: <[0-9a-f]{32}@alerts\.example\.org>\r$", raw, re.MULTILINE)
         assert raw.isascii()
         assert max(map(len, raw.splitlines())) <= 998
 
@@ -101,7 +161,7 @@ class TestTheMail:
         first = await channel_to(server.port).send(FIRING)
         second = await channel_to(server.port).send(FIRING)
         assert first == second == server.taken[0].mail["Message-ID"]
-        assert re.fullmatch(r"<[0-9a-f]{64}@alerts\.example\.org>", first)
+        assert re.fullmatch(r"<[0-9a-f]{32}@alerts\.example\.org>", first)
         assert server.taken[0].raw == server.taken[1].raw
 
     async def test_the_message_id_ends_in_the_senders_domain_unless_told(self, server: SmtpStandIn) -> None:
@@ -110,14 +170,81 @@ class TestTheMail:
         )
         assert (await channel.send(FIRING)).endswith("@example.org>")
 
-    async def test_a_group_is_one_thread(self, server: SmtpStandIn) -> None:
-        await channel_to(server.port).send(FIRING)
-        await channel_to(server.port).send(RESOLVED)
-        await channel_to(server.port).send(EVENTS["gate"])
-        firing, resolved, gate = (taken.mail for taken in server.taken)
-        assert firing["References"] == firing["In-Reply-To"] == resolved["References"]
-        assert firing["References"] != gate["References"]
-        assert firing["Message-ID"] != resolved["Message-ID"]
+    async def test_a_new_store_that_numbers_from_one_again_is_no_copy(self, server: SmtpStandIn) -> None:
+        first = await channel_to(server.port).send(FIRING)
+        second = await channel_to(server.port).send(replace(FIRING, at="2027-01-01T00:00:00+00:00"))
+        assert first != second
+
+    async def test_an_episode_is_one_thread(self, server: SmtpStandIn) -> None:
+        channel = channel_to(server.port)
+        first = await channel.send(FIRING)
+        second = await channel.send(REMINDER, living=first)
+        await channel.send(RESOLVED, living=second)
+        await channel.send(replace(FIRING, key="feature_drift/30", episode="2026-05-04"))
+        await channel.send(GATE)
+        firing, reminder, resolved, again, gate = (taken.mail for taken in server.taken)
+        root = firing["References"]
+        assert firing["In-Reply-To"] == root
+        assert (reminder["In-Reply-To"], reminder["References"]) == (first, f"{root} {first}")
+        assert (resolved["In-Reply-To"], resolved["References"]) == (second, f"{root} {second}")
+        assert len({root, again["References"], gate["References"]}) == 3
+        assert len({mail["Message-ID"] for mail in (firing, reminder, resolved, again, gate)}) == 5
+
+    async def test_a_reference_with_refusals_is_answered_too(self, server: SmtpStandIn) -> None:
+        server.refuse = frozenset({BOB})
+        first = await channel_to(server.port).send(FIRING)
+        await channel_to(server.port).send(RESOLVED, living=first)
+        firing, resolved = (taken.mail for taken in server.taken)
+        assert resolved["In-Reply-To"] == firing["Message-ID"]
+
+    @pytest.mark.parametrize("living", ["no id", "<a@b>\r\nBcc: eve@example.org", "<a b@c>", "<@>", "C1:1.2"])
+    async def test_what_is_no_message_id_is_not_answered(self, server: SmtpStandIn, living: str) -> None:
+        await channel_to(server.port).send(FIRING, living=living)
+        mail = server.taken[0].mail
+        assert mail["In-Reply-To"] == mail["References"]
+        assert "Bcc" not in mail
+
+    async def test_a_mail_server_cannot_be_asked_what_it_took(self, server: SmtpStandIn) -> None:
+        assert await channel_to(server.port).find(FIRING) == Found(Sighting.UNKNOWABLE)
+        assert server.read == []
+
+
+class TestCheck:
+    """`check` goes as far as RCPT and sends nothing."""
+
+    async def test_a_server_that_would_take_a_mail_gets_none(self, server: SmtpStandIn) -> None:
+        await channel_to(server.port).check()
+        assert server.read == []
+
+    async def test_a_login_is_tried(self, contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+        async with SmtpStandIn(tls_context=contexts[0], auth=True) as server:
+            channel = channel_to(
+                server.port,
+                tls=TlsMode.STARTTLS,
+                tls_context=contexts[1],
+                username=USERNAME,
+                password=SecretStr("hunter2"),
+            )
+            with pytest.raises(PermanentError, match="refused the login with 535") as caught:
+                await channel.check()
+            assert server.logins
+        assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+    async def test_one_unknown_recipient_among_two_is_found(self, server: SmtpStandIn) -> None:
+        server.refuse = frozenset({BOB})
+        with pytest.raises(PermanentError, match=r"refuses bob@example\.org \(550\)"):
+            await channel_to(server.port).check()
+
+    async def test_a_server_that_greylists_newcomers_is_no_fault(self, server: SmtpStandIn) -> None:
+        server.mode = SmtpMode.BUSY_AT_RCPT
+        await channel_to(server.port).check()
+        assert server.read == []
+
+    @pytest.mark.parametrize("mode", [SmtpMode.MUTE, SmtpMode.DRIP, SmtpMode.CLOSED])
+    async def test_a_server_that_does_not_greet_is_away(self, server: SmtpStandIn, mode: SmtpMode) -> None:
+        server.mode = mode
+        with pytest.raises(TransientError):
+            await channel_to(server.port, timeout_s=SOON_S).check()
 
 
 class TestRefusals:
@@ -153,7 +280,9 @@ class TestRefusals:
 
 
 class TestLostConnections:
-    @pytest.mark.parametrize("mode", [SmtpMode.DROP_AFTER_TEXT, SmtpMode.HANG_AFTER_TEXT])
+    @pytest.mark.parametrize(
+        "mode", [SmtpMode.DROP_AFTER_TEXT, SmtpMode.DROP_AFTER_TAKING, SmtpMode.HANG_AFTER_TEXT]
+    )
     async def test_a_lost_reply_after_the_text_leaves_the_outcome_unknown(
         self, server: SmtpStandIn, mode: SmtpMode
     ) -> None:
@@ -174,10 +303,19 @@ class TestLostConnections:
         assert (await channel_to(server.port).send(FIRING)).startswith("<")
         assert len(server.taken) == 1
 
-    async def test_a_server_that_never_greets_is_transient(self, server: SmtpStandIn) -> None:
-        server.mode = SmtpMode.MUTE
-        with pytest.raises(TransientError):
+    async def test_no_reply_to_data_leaves_the_outcome_unknown(self, server: SmtpStandIn) -> None:
+        server.mode = SmtpMode.HANG_AT_DATA
+        with pytest.raises(UnknownOutcomeError, match="after DATA began"):
             await channel_to(server.port, timeout_s=SOON_S).send(FIRING)
+        assert server.read == []
+
+    @pytest.mark.parametrize("mode", [SmtpMode.MUTE, SmtpMode.DRIP, SmtpMode.CLOSED])
+    async def test_a_server_that_never_greets_is_transient(self, server: SmtpStandIn, mode: SmtpMode) -> None:
+        server.mode = mode
+        began_s = time.perf_counter()
+        with pytest.raises(TransientError):
+            await channel_to(server.port, timeout_s=SOON_S).send(RESOLVED)
+        assert time.perf_counter() - began_s < 5 * SOON_S
 
     async def test_a_refused_connection_is_transient(self) -> None:
         with socket.socket() as probe:

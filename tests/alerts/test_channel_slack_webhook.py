@@ -12,7 +12,10 @@ from pydantic import SecretStr
 from alerts.channels.channel import (
     Channel,
     DeliveryError,
+    Found,
+    Pace,
     PermanentError,
+    Sighting,
     TransientError,
     UnknownOutcomeError,
 )
@@ -56,10 +59,10 @@ async def test_slack_takes_every_kind_of_message(slack: SlackStandIn, message: M
 async def test_the_key_travels_in_the_metadata(slack: SlackStandIn) -> None:
     await channel_to(slack.url).send(FIRING)
     assert slack.posts[0]["metadata"]["event_payload"] == {
-        "key": "feature_drift:17",
+        "key": "feature_drift/17",
         "group": "feature_drift",
     }
-    assert "Trading is REDUCE_ONLY (epoch 7)" in slack.posts[0]["text"]
+    assert "to REDUCE_ONLY (epoch 7)" in slack.posts[0]["text"]
 
 
 async def test_a_rate_limit_is_transient_and_passes_on_the_wish(slack: SlackStandIn) -> None:
@@ -128,6 +131,41 @@ async def test_a_redirect_is_not_followed(slack: SlackStandIn) -> None:
     with pytest.raises(PermanentError, match="redirects"):
         await channel_to(slack.url).send(FIRING)
     assert slack.requests == 1
+
+
+async def test_a_webhook_that_works_is_found_without_a_post(slack: SlackStandIn) -> None:
+    await channel_to(slack.url).check()
+    assert (slack.requests, slack.posts) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("mode", "error"),
+    [
+        (SlackMode.INVALID_TOKEN, PermanentError),
+        (SlackMode.NO_SERVICE, PermanentError),
+        (SlackMode.REDIRECT, PermanentError),
+        (SlackMode.RATE_LIMITED, TransientError),
+        (SlackMode.SERVER_ERROR, TransientError),
+        (SlackMode.PORTAL, UnknownOutcomeError),
+        (SlackMode.HANG, UnknownOutcomeError),
+    ],
+)
+async def test_a_webhook_that_would_take_nothing_is_found(
+    slack: SlackStandIn, mode: SlackMode, error: type[DeliveryError]
+) -> None:
+    slack.mode = mode
+    with pytest.raises(error):
+        await channel_to(slack.url, timeout_s=SOON_S).check()
+    assert slack.posts == []
+
+
+async def test_a_webhook_cannot_be_asked_what_it_posted(slack: SlackStandIn) -> None:
+    assert await channel_to(slack.url).find(FIRING) == Found(Sighting.UNKNOWABLE)
+    assert slack.requests == 0
+
+
+def test_it_is_paced_as_slack_asks() -> None:
+    assert channel_to("https://hooks.slack.com/services/T/B/X").pace == Pace(per_s=1.0, burst=1)
 
 
 async def test_a_refused_connection_is_transient() -> None:

@@ -9,14 +9,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.message import Event, Finding, Message, Severity
+from alerts.message import Event, Finding, Message, Severity, Trading
+from alerts.reason import Reason
 from alerts.render_email import render_email
 from alerts.render_html import render_html
-from alerts.render_phrases import NOT_ASSESSED, headline, one_line
+from alerts.render_phrases import NOT_ASSESSED, headline, one_line, told_at, trading, why
 from alerts.render_slack import mrkdwn, render_blocks, render_fallback
 from alerts.render_text import render_text
 from tests.stand_ins.golden import assert_golden
-from tests.stand_ins.messages import EVENTS, FIRING, GATE, RESOLVED, storm
+from tests.stand_ins.messages import (
+    EVENTS,
+    FIRING,
+    GATE,
+    NO_DATA,
+    REMINDER,
+    RESOLVED,
+    digest,
+    storm,
+)
 from tests.stand_ins.slack_rules import faults
 
 words = st.text(max_size=60) | st.sampled_from(
@@ -40,7 +50,9 @@ findings = st.builds(
     samples=st.integers(0, 10**9),
     chance=words,
     since=words,
+    about=words,
 )
+gates = st.builds(Trading, state=words, epoch=st.integers(0, 10**6), latched=st.booleans())
 messages = st.builds(
     Message,
     key=words,
@@ -52,6 +64,11 @@ messages = st.builds(
     findings=st.lists(findings, max_size=15).map(tuple),
     done=words,
     runbook=words,
+    episode=words,
+    reason=words | st.sampled_from([reason.value for reason in Reason]),
+    at=words,
+    others=st.integers(0, 10**6),
+    trading=st.none() | gates,
 )
 
 HOSTILE = replace(
@@ -71,6 +88,7 @@ class _Tags(HTMLParser):
         self.tags: list[str] = []
         self.open: list[str] = []
         self.attributes: set[str] = set()
+        self.sources: list[str | None] = []
         self.text = ""
         self.feed(html)
         self.close()
@@ -78,7 +96,8 @@ class _Tags(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes |= {name for name, _ in attrs}
-        if tag != "meta":
+        self.sources += [value for name, value in attrs if name == "src"]
+        if tag not in ("meta", "img"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -109,8 +128,31 @@ class TestText:
         assert f"How likely by chance: {NOT_ASSESSED}." in render_text(replace(FIRING, findings=(finding,)))
 
     def test_empty_parts_leave_no_holes(self) -> None:
-        text = render_text(replace(FIRING, findings=(), done="", runbook=""))
+        text = render_text(replace(FIRING, findings=(), done="", runbook="", trading=None))
         assert text.count("\n\n") == 1
+
+    def test_alerts_that_the_findings_leave_out_are_counted(self) -> None:
+        text = render_text(REMINDER)
+        assert "50 more findings." in text
+        assert "and 48 more, none of them worse" in text
+
+    def test_the_last_known_value_of_what_cannot_be_judged_is_told_as_such(self) -> None:
+        told = "volume_z_5 could not be judged, since 2026-03-20; its last known value is 0.12 (limit > 0.2)"
+        assert told in " ".join(render_text(NO_DATA).split())
+
+    def test_what_is_told_in_words_is_no_measurement(self) -> None:
+        trouble = Finding("email", "refused the login with 535", "", 0, "", "2026-03-11 09:00 UTC")
+        text = render_text(replace(FIRING, findings=(trouble,)))
+        assert "email: refused the login with 535, since 2026-03-11 09:00 UTC." in " ".join(text.split())
+        assert "samples." not in text
+        assert NOT_ASSESSED not in text
+
+    @pytest.mark.parametrize("value", ["", "nan", "nan%"])
+    def test_a_value_that_was_never_known_is_not_called_the_last(self, value: str) -> None:
+        finding = replace(NO_DATA.findings[0], value=value, samples=0)
+        text = render_text(replace(NO_DATA, findings=(finding,)))
+        assert "last known" not in text
+        assert "nan" not in text
 
     @settings(max_examples=60, deadline=None)
     @given(messages)
@@ -119,6 +161,18 @@ class TestText:
 
 
 class TestHtml:
+    @pytest.mark.parametrize("event", EVENTS)
+    def test_it_reads_as_when_it_was_last_read(self, event: str) -> None:
+        assert_golden(f"html_{event}", render_html(EVENTS[event]), "html")
+
+    def test_the_chart_is_the_only_picture_and_part_of_the_mail(self) -> None:
+        parsed = _Tags(render_html(FIRING, chart="cid:chart.1@example.org"))
+        assert parsed.tags.count("img") == 1
+        assert parsed.sources == ["cid:chart.1@example.org"]
+
+    def test_a_message_without_a_curve_has_no_picture(self) -> None:
+        assert "img" not in _Tags(render_html(GATE, chart="cid:chart.1@example.org")).tags
+
     @pytest.mark.parametrize("message", [FIRING, RESOLVED, GATE, storm(60), HOSTILE], ids=lambda m: m.key)
     def test_it_is_well_formed_and_needs_nothing_from_outside(self, message: Message) -> None:
         parsed = _Tags(render_html(message))
@@ -132,7 +186,9 @@ class TestHtml:
         for shown in (HOSTILE.title, HOSTILE.done, HOSTILE.runbook, HOSTILE.findings[0].subject):
             assert shown in text
 
-    @pytest.mark.parametrize("message", EVENTS.values(), ids=EVENTS)
+    @pytest.mark.parametrize(
+        "message", [EVENTS[name] for name in EVENTS if name != "digest"], ids=lambda m: m.key
+    )
     def test_it_says_what_the_text_says(self, message: Message) -> None:
         text = _Tags(render_html(message)).text
         for finding in message.findings:
@@ -161,8 +217,8 @@ class TestSlack:
 
     def test_what_was_done_about_trading_comes_right_below_the_title(self) -> None:
         header, done, *_ = render_blocks(FIRING)
-        assert header["text"]["text"] == "🔴 Critical: Feature drift in 3 of 42 features"
-        assert done["text"]["text"] == "*Trading is REDUCE_ONLY (epoch 7)*"
+        assert header["text"]["text"] == "🔴 Critical: Feature drift in 3 of 42 features · 3 firing"
+        assert done["text"]["text"].startswith("*Trading went from ACTIVE to REDUCE_ONLY (epoch 7).")
 
     def test_a_storm_lists_the_ten_worst_and_counts_the_rest(self) -> None:
         blocks = json.dumps(render_blocks(storm(60)))
@@ -220,3 +276,46 @@ class TestPhrases:
     )
     def test_the_headline_starts_with_the_kind_of_message(self, message: Message, label: str) -> None:
         assert headline(message) == f"{label}: {message.title}"
+
+    @pytest.mark.parametrize(
+        ("done", "gate", "told"),
+        [
+            ("", None, ""),
+            (
+                "Trading stays ACTIVE (epoch 3).",
+                Trading("ACTIVE", 3, False),
+                "Trading stays ACTIVE (epoch 3).",
+            ),
+            ("", Trading("ACTIVE", 3, False), "Trading is ACTIVE (epoch 3)."),
+            (
+                "Trading is ACTIVE (epoch 31)",
+                Trading("HALTED", 3, True),
+                "Trading is ACTIVE (epoch 31). Trading is HALTED (epoch 3). Only a person may resume it.",
+            ),
+            (
+                "Trading stays REDUCE_ONLY, now until a person resumes it (epoch 9).",
+                Trading("REDUCE_ONLY", 9, True),
+                "Trading stays REDUCE_ONLY, now until a person resumes it (epoch 9).",
+            ),
+        ],
+    )
+    def test_the_gate_is_told_once(self, done: str, gate: Trading | None, told: str) -> None:
+        assert trading(replace(FIRING, done=done, trading=gate)) == told
+
+    def test_only_a_reason_the_message_does_not_show_is_told(self) -> None:
+        assert why(REMINDER) == "Told now because nobody has acknowledged it in time."
+        assert [why(message) for message in (FIRING, RESOLVED, GATE, digest(3))] == ["", "", "", ""]
+        assert why(replace(FIRING, reason="a word of tomorrow")) == ""
+
+    @pytest.mark.parametrize(
+        ("at", "told"),
+        [
+            ("2026-03-12T20:35:04+00:00", "2026-03-12 20:35 UTC"),
+            ("2026-03-12T16:35:04-04:00", "2026-03-12 20:35 UTC"),
+            ("2026-03-12T20:35:04", ""),
+            ("yesterday", ""),
+            ("", ""),
+        ],
+    )
+    def test_an_instant_is_told_in_utc_or_not_at_all(self, at: str, told: str) -> None:
+        assert told_at(replace(FIRING, at=at)) == told

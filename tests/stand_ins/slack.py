@@ -101,6 +101,8 @@ class SlackStandIn:
             payload = json.loads(body)
         except ValueError:
             return web.Response(status=400, text="invalid_payload")
+        if not payload.get("text") and not payload.get("blocks"):
+            return web.Response(status=400, text="no_text")
         self.faults = faults(payload)
         if self.faults:
             return web.Response(status=400, text="invalid_blocks")

@@ -1,4 +1,8 @@
-"""A stand-in for a mail server: aiosmtpd on a real socket, which can fail at every step."""
+"""A stand-in for a mail server: aiosmtpd on a real socket, which can fail at every step.
+
+`python -m tests.stand_ins.smtp --port 0` runs it as a process: it prints its address as one line of JSON, and
+with `--record FILE` appends the Message-ID of every mail it takes, a line each.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,12 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from enum import StrEnum
+from pathlib import Path
 from typing import Self
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from tests.stand_ins.process import Dice, Fate, flags, live
 
 USERNAME, PASSWORD = "watch", "correct horse"
 
@@ -25,9 +32,13 @@ class SmtpMode(StrEnum):
     BUSY_TEXT = "452 after DATA"
     DROP_AT_RCPT = "drop at RCPT"
     DROP_AFTER_TEXT = "drop after DATA, before the reply"
+    DROP_AFTER_TAKING = "take the mail, then drop before the reply"
+    HANG_AT_DATA = "no reply to DATA"
     HANG_AFTER_TEXT = "no reply after DATA"
     DROP_AT_QUIT = "drop at QUIT"
     MUTE = "no banner"
+    DRIP = "a banner that never ends"
+    CLOSED = "421 instead of a banner"
 
 
 @dataclass
@@ -49,12 +60,16 @@ class SmtpStandIn:
 
     Attributes:
         refuse: Recipients answered with 550 in any mode.
+        dice: What becomes of each mail in mode OK.
+        record: File to which the Message-ID of every mail that is taken is appended, or None.
         tls_context: Certificate for STARTTLS, or for TLS from the first byte with `implicit_tls`.
         auth: Whether a login is required.
     """
 
     mode: SmtpMode = SmtpMode.OK
     refuse: frozenset[str] = frozenset()
+    dice: Dice = field(default_factory=Dice)
+    record: Path | None = None
     tls_context: ssl.SSLContext | None = None
     implicit_tls: bool = False
     auth: bool = False
@@ -69,7 +84,7 @@ class SmtpStandIn:
         self._connections: set[asyncio.Transport] = set()
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            self._connection, "127.0.0.1", 0, ssl=self.tls_context if self.implicit_tls else None
+            self._connection, "127.0.0.1", self.port, ssl=self.tls_context if self.implicit_tls else None
         )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -81,9 +96,21 @@ class SmtpStandIn:
             connection.abort()
         await self._server.wait_closed()
 
+    def take(self, mail: Taken) -> None:
+        """Keep an acknowledged mail, and write down its Message-ID where that is wanted."""
+        self.taken.append(mail)
+        if self.record is not None:
+            with self.record.open("a", encoding="utf-8") as file:
+                file.write(f"{mail.mail['Message-ID']}\n")
+
     def _connection(self) -> asyncio.BaseProtocol:
-        if self.mode is SmtpMode.MUTE:
-            return _Mute(self._connections)
+        match self.mode:
+            case SmtpMode.MUTE:
+                return _Mute(self._connections)
+            case SmtpMode.DRIP:
+                return _Drip(self._connections)
+            case SmtpMode.CLOSED:
+                return _Closed(self._connections)
         connection = _Connection(
             _Handler(self),
             hostname="mail.example.org",
@@ -96,6 +123,7 @@ class SmtpStandIn:
             loop=asyncio.get_running_loop(),
         )
         connection.connections = self._connections
+        connection.stand_in = self
         return connection
 
     def _login(
@@ -117,10 +145,40 @@ class _Mute(asyncio.Protocol):
         self._connections.add(transport)
 
 
+class _Drip(_Mute):
+    """Sends its banner a byte at a time and never ends it."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        assert isinstance(transport, asyncio.Transport)
+        self._drip(transport, b"220 ")
+
+    def _drip(self, transport: asyncio.Transport, text: bytes) -> None:
+        if not transport.is_closing():
+            transport.write(text)
+            asyncio.get_running_loop().call_later(0.05, self._drip, transport, b"x")
+
+
+class _Closed(_Mute):
+    """Greets with 421 and hangs up."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(b"421 4.3.2 closed for maintenance\r\n")
+        transport.close()
+
+
 class _Connection(SMTP):
     """One connection that the stand-in can drop."""
 
     connections: set[asyncio.Transport]
+    stand_in: SmtpStandIn
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 -- aiosmtpd's name
+        if self.stand_in.mode is SmtpMode.HANG_AT_DATA:
+            await self.stand_in.leave.wait()
+        await super().smtp_DATA(arg)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -169,7 +227,12 @@ class _Handler:
                 return "250 never seen"
             case SmtpMode.HANG_AFTER_TEXT:
                 await self._stand_in.leave.wait()
-        self._stand_in.taken.append(mail)
+        fate = self._stand_in.dice.throw()
+        if fate is Fate.REFUSED:
+            return "451 4.3.0 try again later"
+        self._stand_in.take(mail)
+        if fate is Fate.REPLY_LOST or self._stand_in.mode is SmtpMode.DROP_AFTER_TAKING:
+            server.drop()
         return "250 2.0.0 queued"
 
     async def handle_QUIT(  # noqa: N802 -- aiosmtpd's name
@@ -178,3 +241,23 @@ class _Handler:
         if self._stand_in.mode is SmtpMode.DROP_AT_QUIT:
             server.drop()
         return "221 bye"
+
+
+async def _serve(stand_in: SmtpStandIn, lifetime_s: float) -> None:
+    async with stand_in:
+        await live({"host": "127.0.0.1", "port": stand_in.port}, lifetime_s)
+
+
+def main() -> None:
+    """Run the stand-in as a process."""
+    parser = flags(__doc__)
+    parser.add_argument("--mode", type=SmtpMode, default=SmtpMode.OK)
+    parser.add_argument("--record", type=Path, default=None)
+    given = parser.parse_args()
+    dice = Dice(given.errors, given.reply_loss, given.seed)
+    stand_in = SmtpStandIn(mode=given.mode, dice=dice, record=given.record, port=given.port)
+    asyncio.run(_serve(stand_in, given.lifetime_s))
+
+
+if __name__ == "__main__":
+    main()
