@@ -61,7 +61,8 @@ class Books:
         store, gates = TradingStore(connection), GateStore(connection)
         gate = await gates.hold(now)
         books = await store.newest_accounts()
-        before = books.get(PAPER) or open_account(self.cash)
+        last = books.get(PAPER)
+        before = last or open_account(self.cash)
         if gate.lifted:
             before = reset_peak(before)
             await gates.settle_lift(gate)
@@ -75,8 +76,9 @@ class Books:
         return Settled(
             paper=done.account,
             ungated=ungated,
+            before=last,
             trades=tuple(sorted(done.trades, key=lambda trade: trade.ticker)),
-            pairs=(),
+            resolved=(),
             orders=len(allowed),
             failed=len(done.failed),
             anew=gate.lifted,

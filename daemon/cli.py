@@ -24,7 +24,14 @@ monitor = typer.Typer(
     help="Run the monitors over your own tables. Exit code 0 ok, 1 breach, 2 cannot judge, 3 bad input.",
     no_args_is_help=True,
 )
+alerts = typer.Typer(help="See alerts, acknowledge and silence them, test a channel.", no_args_is_help=True)
+rules = typer.Typer(
+    help="Check the rules, and rehearse them on stored readings. Exit code 0 sound, 1 doubtful, 3 bad input.",
+    no_args_is_help=True,
+)
 app.add_typer(trading, name="trading")
+app.add_typer(alerts, name="alerts")
+app.add_typer(rules, name="rules")
 app.add_typer(db, name="db")
 app.add_typer(monitor, name="monitor")
 
@@ -41,6 +48,7 @@ EpochOption = Annotated[
     int | None, typer.Option("--epoch", help="Refuse unless the gate is still at this epoch.")
 ]
 ActorOption = Annotated[str | None, typer.Option("--by", help="Who says so; the login name by default.")]
+SpanOption = Annotated[str | None, typer.Option("--for", help="How long: 30m, 1h, 2d, 1w.")]
 PlotOption = Annotated[Path | None, typer.Option("--plot", help="Write a figure to this PNG file.")]
 PortOption = Annotated[
     int | None, typer.Option("--port", min=0, max=65535, help="TCP port of the status page; 0 picks one.")
@@ -89,6 +97,148 @@ def run(config: ConfigOption = None, database: DatabaseOption = None, port: Port
     from daemon import commands
 
     commands.run(config, database, port=port)
+
+
+@app.command()
+def check(config: ConfigOption = None, database: DatabaseOption = None, json: JsonOption = False) -> None:
+    """Does everything an alert needs work? Exit code 0 yes, 1 no, 3 the configuration cannot be used."""
+    from daemon import check_commands
+
+    raise typer.Exit(check_commands.check(config, database, json=json))
+
+
+@app.command()
+def features(
+    ticker: Annotated[str, typer.Argument(metavar="TICKER", help="As the price file names it.")],
+    prices: Annotated[
+        Path | None, typer.Option("--prices", help="Parquet or CSV with daily bars; the sample by default.")
+    ] = None,
+    session: Annotated[
+        str | None, typer.Option("--session", metavar="DATE", help="At whose close; the newest by default.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Every feature of TICKER: value, rank in the universe, how well it is known, formula."""
+    from daemon import feature_commands
+
+    feature_commands.show_features(ticker, prices, _date(session, "--session"), json=json)
+
+
+@alerts.command("list")
+def alerts_list(
+    every: Annotated[bool, typer.Option("--all", help="Resolved and inactive ones too.")] = False,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What fires, what cannot be judged, what is about to fire, and who has it."""
+    from daemon import alert_commands
+
+    alert_commands.show_alerts(config, database, every=every, json=json)
+
+
+@alerts.command("show")
+def alerts_show(
+    target: Annotated[str, typer.Argument(metavar="ALERT|GROUP", help="As `alerts list` names it.")],
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What happened to an alert or a group, who was told, and why or why not."""
+    from daemon import alert_commands
+
+    alert_commands.show_timeline(target, config, database, json=json)
+
+
+@alerts.command("ack")
+def alerts_ack(
+    target: Annotated[str, typer.Argument(metavar="ALERT|GROUP", help="As `alerts list` names it.")],
+    span: SpanOption = None,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    by: ActorOption = None,
+) -> None:
+    """Say that you take care of it: it is neither repeated nor escalated. Exit code 1 nothing is open."""
+    from daemon import alert_commands
+
+    alert_commands.ack(target, config, database, by=by, span=span)
+
+
+@alerts.command("silence")
+def alerts_silence(
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="A rule or group; * and ? match any.")],
+    reason: ReasonOption,
+    span: Annotated[str, typer.Option("--for", help="How long: 30m, 1h, 2d, 1w.")],
+    subject: Annotated[str, typer.Option(help="Only these subjects; * and ? match any.")] = "*",
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    by: ActorOption = None,
+) -> None:
+    """Tell nothing of some alerts for a while. The trading gate does not hear silences."""
+    from daemon import alert_commands
+
+    alert_commands.add_silence(rule, subject, config, database, span=span, reason=reason, by=by)
+
+
+@alerts.command("silences")
+def alerts_silences(
+    every: Annotated[bool, typer.Option("--all", help="Those that have ended too.")] = False,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The silences that have not ended."""
+    from daemon import alert_commands
+
+    alert_commands.show_silences(config, database, every=every, json=json)
+
+
+@alerts.command("expire")
+def alerts_expire(
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="As `alerts silences` numbers it.")],
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    by: ActorOption = None,
+) -> None:
+    """End a silence before its time."""
+    from daemon import alert_commands
+
+    alert_commands.expire(number, config, database, by=by)
+
+
+@rules.command("check")
+def rules_check(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Are the rules sound, and what does each do? Exit code 0 sound, 1 doubtful, 3 unusable."""
+    from daemon import rule_commands
+
+    raise typer.Exit(rule_commands.check(config, json=json))
+
+
+@rules.command("test")
+def rules_test(
+    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="The first session.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The last session.")] = None,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What would these rules have fired, told and paused, on the readings in the store?"""
+    from daemon import rule_commands
+
+    span = (_date(start, "--from"), _date(end, "--to"))
+    rule_commands.rehearse(span, config, database, json=json)
+
+
+@alerts.command("test")
+def alerts_test(
+    channel: Annotated[str, typer.Argument(help="As in the configuration: email, slack, webhook, console.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Send one real test message through CHANNEL. Exit code 0 the receiver took it, 1 it did not."""
+    from daemon import check_commands
+
+    raise typer.Exit(check_commands.send_test(channel, config, json=json))
 
 
 @trading.command("status")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -13,6 +14,10 @@ class Clock(Protocol):
         """Return the present instant, aware UTC."""
         ...
 
+    def seconds(self) -> float:
+        """Return the seconds since some instant, on a scale that nobody sets: for measuring spans."""
+        ...
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -20,6 +25,10 @@ class SystemClock:
     def now(self) -> datetime:
         """Return the present instant, aware UTC."""
         return datetime.now(UTC)
+
+    def seconds(self) -> float:
+        """Return the seconds since the machine's start; setting its clock does not change them."""
+        return time.monotonic()
 
 
 class ReplayClock:
@@ -31,6 +40,10 @@ class ReplayClock:
     def now(self) -> datetime:
         """Return the replayed instant, aware UTC."""
         return self._at
+
+    def seconds(self) -> float:
+        """Return the replayed seconds."""
+        return self._at.timestamp()
 
     def advance(self, to: datetime) -> None:
         """Set the clock forward.

@@ -22,13 +22,14 @@ from alerts.channels.channel import Channel
 from alerts.channels.console import ConsoleChannel
 from alerts.compose import compose_gate
 from alerts.message import Severity
+from daemon.channels import channel_levels
 from daemon.clock import SystemClock
 from daemon.config import load_settings
 from daemon.health import Health
-from daemon.judge import post
-from daemon.live import channel_levels, run_live
+from daemon.live import run_live
 from daemon.log import configure_log
 from daemon.person import lift, pause
+from daemon.post import post
 from daemon.replay import History, make_history, replay
 from daemon.server import Server
 from daemon.settings import Settings
@@ -96,7 +97,8 @@ def trading_command(
 ) -> None:
     """Move the gate because a person says so."""
     actor, now, wanted = by or getpass.getuser(), datetime.now(UTC), GateState(state)
-    channels = channel_levels(load_settings(config))
+    settings = load_settings(config)
+    routing = settings.routing(channel_levels(settings))
 
     async def move(store: Database) -> Gate:
         async with store.write() as connection:
@@ -107,7 +109,7 @@ def trading_command(
             title = f"{actor} moved trading to {gate.state}"
             done = f"Trading is {gate.state} (epoch {gate.epoch}): {gate.reason}"
             told = compose_gate(now.date(), title, done, Severity.WARNING, epoch=gate.epoch)
-            await post(connection, (told,), channels, now, now)
+            await post(connection, (told,), routing, now, now)
             return gate
 
     _print_gate(asyncio.run(_with_store(config, database, move)))

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import SecretStr, ValidationError
 
-from alerts.alert import in_order
-from alerts.rule import Rule
+from alerts.channels import kinds
+from daemon.alert_checks import problems
+from daemon.config_error import SECRETS, ConfigError, explain, nearest
 from daemon.default_rules import DEFAULT_RULES
-from daemon.settings import PREFIX, RuleSettings, Settings
-
-SECRETS = {"slack_webhook_url": "channels.slack", "smtp_password": "channels.email"}
-HIDDEN = {
-    *((name,) for name in ("database", "channels", *SECRETS)),
-    *(("channels", name) for name in ("slack", "email")),
-    ("database", "url"),
-}
-"""Settings whose value no error repeats: it may be or hold a secret."""
-
-
-class ConfigError(Exception):
-    """The configuration cannot be used; the text names the key, the value and the fix."""
+from daemon.settings import PREFIX, Settings
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -44,22 +32,27 @@ def load_settings(path: Path | None = None) -> Settings:
     overrides = _check_environment()
     if path and overrides:
         where = f"{path} or the environment ({', '.join(overrides)})"
-    for secret, section in SECRETS.items():
-        if secret in written:
-            raise ConfigError(
-                f"{where}: {secret} is a secret ({section}); set {PREFIX}{secret.upper()} instead"
-            )
+    _refuse_written_secrets(written, where)
     written["rules"] = _merge_rules(written.get("rules", {}), where)
     try:
-        settings = Settings.model_validate({**written, **_secret_files()})
-        rules = settings.rule_set()
+        settings = Settings.model_validate({**written, "secrets": _read_secrets()})
+        settings.rule_set()
     except ValidationError as error:
-        raise ConfigError(_explain(error, where)) from None
+        raise ConfigError(explain(error, where)) from None
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from None
-    _check_confirmations(rules, where)
-    _check_secrets(settings)
+    _check_rules(settings, where)
+    _check_secrets(settings, where)
     return settings
+
+
+def missing_secret(settings: Settings, channel: str) -> str:
+    """Return what the channel lacks to work and the ways out, or "" where it has all its secrets."""
+    for secret, why in settings.channels.of(channel).secrets_needed().items():
+        if secret not in settings.secrets:
+            variable = f"{PREFIX}{secret.upper()}"
+            return f"channels.{channel} {why} but its secret is missing: set {variable} (or {variable}_FILE)"
+    return ""
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -84,87 +77,59 @@ def _merge_rules(written: Mapping[str, Any], where: str) -> dict[str, Any]:
     return merged
 
 
-def _secret_files() -> dict[str, str]:
-    """Read secrets that the environment names by file (`FOREWARN_..._FILE`)."""
+def _refuse_written_secrets(written: Mapping[str, Any], where: str) -> None:
+    tables = written.get("channels", {})
+    for secret, section in SECRETS.items():
+        own = tables.get(section.removeprefix("channels.")) if isinstance(tables, Mapping) else None
+        if secret in written or (isinstance(own, Mapping) and secret in own):
+            raise ConfigError(
+                f"{where}: {secret} is a secret ({section}); set {PREFIX}{secret.upper()} instead"
+            )
+    if "secrets" in written:
+        raise ConfigError(f"{where}: secrets are never written here; set {PREFIX}NAME or {PREFIX}NAME_FILE")
+
+
+def _read_secrets() -> dict[str, SecretStr]:
+    """Read the secrets that are set: `FOREWARN_NAME`, or a file that `FOREWARN_NAME_FILE` names."""
     found = {}
     for secret in SECRETS:
-        variable = f"{PREFIX}{secret.upper()}_FILE"
-        if (name := os.environ.get(variable)) is not None:
-            try:
-                found[secret] = Path(name).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                raise ConfigError(f"{variable}: cannot read {name}: {error.strerror}") from None
-            except UnicodeDecodeError:
-                raise ConfigError(f"{variable}: {name} is not UTF-8 text; write the secret alone") from None
+        variable = f"{PREFIX}{secret.upper()}"
+        plain, file = os.environ.get(variable), os.environ.get(f"{variable}_FILE")
+        if plain is not None and file is not None:
+            raise ConfigError(f"the environment: {variable} and {variable}_FILE are both set; unset one")
+        text = _read_secret_file(f"{variable}_FILE", file) if file is not None else (plain or "").strip()
+        if text:
+            found[secret] = SecretStr(text)
     return found
+
+
+def _read_secret_file(variable: str, name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"{variable}: cannot read {name}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{variable}: {name} is not UTF-8 text; write the secret alone") from None
 
 
 def _check_environment() -> list[str]:
     """Return the variables that override settings; a misspelt one is an error, not silence."""
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    names = {*Settings.model_fields, *SECRETS} - {"secrets"}
+    known = {f"{PREFIX}{name.upper()}" for name in names}
     found = [name for name in sorted(os.environ) if name.startswith(PREFIX)]
     for name in found:
         if name.removesuffix("_FILE").split("__")[0] not in known:
-            raise ConfigError(f"the environment: unknown variable {name}{_nearest(name, known)}")
+            raise ConfigError(f"the environment: unknown variable {name}{nearest(name, known)}")
     return found
 
 
-def _check_confirmations(rules: tuple[Rule, ...], where: str) -> None:
-    names = {rule.name for rule in rules}
-    try:
-        in_order(rules)
-    except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from None
-    for rule in rules:
-        for other in rule.confirmed_by:
-            if other not in names:
-                raise ConfigError(
-                    f"{where}: rules.{rule.name}.confirmed_by names {other!r}, which is no rule in force"
-                    f"{_nearest(other, names)}"
-                )
+def _check_rules(settings: Settings, where: str) -> None:
+    found = [f"{where}: {problem}" for problem in problems(settings)]
+    if found:
+        raise ConfigError("\n".join(found))
 
 
-def _check_secrets(settings: Settings) -> None:
-    if settings.channels.slack.enabled and not settings.slack_webhook_url:
-        raise ConfigError(
-            f"channels.slack is enabled but its secret is missing: set {PREFIX}SLACK_WEBHOOK_URL "
-            f"(or {PREFIX}SLACK_WEBHOOK_URL_FILE), or set channels.slack.enabled = false"
-        )
-    if settings.channels.email.enabled and settings.channels.email.username and not settings.smtp_password:
-        raise ConfigError(
-            f"channels.email has a username but its secret is missing: set {PREFIX}SMTP_PASSWORD "
-            f"(or {PREFIX}SMTP_PASSWORD_FILE), or leave username empty"
-        )
-
-
-def _explain(error: ValidationError, where: str) -> str:
-    lines = []
-    for problem in error.errors(include_url=False):
-        key = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            near = _nearest(str(problem["loc"][-1]), _known_keys(problem["loc"][:-1]))
-            lines.append(f"{where}: unknown key {key!r}{near}")
-        elif problem["type"] == "missing":
-            near = _nearest(str(problem["loc"][1]), set(DEFAULT_RULES)) if key.startswith("rules.") else ""
-            lines.append(f"{where}: {key} is missing{near}")
-        else:
-            secret = problem["loc"] in HIDDEN or isinstance(problem["input"], dict)
-            value = "" if secret else f" = {problem['input']!r}"
-            text = problem["msg"].removeprefix("Value error, ")
-            lines.append(f"{where}: {key}{value}: {text[0].lower()}{text[1:]}")
-    return "\n".join(lines)
-
-
-def _known_keys(location: tuple[int | str, ...]) -> set[str]:
-    model: Any = Settings
-    for part in location:
-        if isinstance(model, type) and issubclass(model, BaseModel) and part in model.model_fields:
-            model = model.model_fields[str(part)].annotation
-        else:
-            model = RuleSettings
-    return set(model.model_fields) if hasattr(model, "model_fields") else set()
-
-
-def _nearest(name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}"
+def _check_secrets(settings: Settings, where: str) -> None:
+    for name in kinds():
+        if settings.channels.of(name).enabled and (missing := missing_secret(settings, name)):
+            raise ConfigError(f"{where}: {missing}, or set channels.{name}.enabled = false")

@@ -11,18 +11,19 @@ INTERRUPTED: Final = 130
 
 def exit_code(error: Exception) -> int | None:
     """Return the exit code of an error that a person can mend, or None of one that is our own fault."""
-    from daemon.config import ConfigError
+    from daemon.config_error import ConfigError
     from daemon.data_file import DataFileError
     from daemon.instance import InstanceError
     from daemon.replay import ReplayError
     from daemon.server import ServerError
     from daemon.storage.database import DatabaseError
     from daemon.storage.origin import OriginError
+    from daemon.verbs import VerbError
     from market.exchange import ExchangeError
     from market.price_file import PriceFileError
     from trading.gate import GateError
 
-    if isinstance(error, GateError | InstanceError):
+    if isinstance(error, GateError | InstanceError | VerbError):
         return REFUSED
     mendable = (
         ConfigError

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 import structlog
 
+from daemon.observer import Asked, Observer
 from daemon.settings import MarketSettings
 from daemon.storage.bars import SessionBars
 from market.chain import link
@@ -19,8 +22,12 @@ from market.panel import FIELDS, FloatArray, Panel
 from market.price_file import PriceFileError
 from market.provider import FileProvider, PriceProvider, ProviderError
 from market.yahoo import YahooProvider
+from monitors.live import Outcome
 
 T = TypeVar("T")
+
+ANSWER_S = 600.0
+"""Seconds to wait for a provider's whole answer; each has shorter time-outs of its own."""
 
 RESTATED = 1e-4
 """Relative change of a kept close beyond which it counts as restated, not as rounding."""
@@ -32,13 +39,30 @@ class FeedError(Exception):
     """The provider gave nothing usable; asking again later is right."""
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A blocking provider and its name, as `yahoo`."""
+
+    name: str
+    provider: PriceProvider
+
+
 class Feed:
     """Fetches bars and links them to the kept ones."""
 
-    def __init__(self, provider: PriceProvider, tickers: tuple[str, ...]) -> None:
-        """Take a blocking provider and the tickers, in the order of the result's columns."""
-        self._provider = provider
+    def __init__(
+        self, sources: tuple[Source, ...], tickers: tuple[str, ...], observer: Observer | None = None
+    ) -> None:
+        """Take the providers in the order in which they are asked.
+
+        Args:
+            sources: The next one is asked where the one before gave nothing at all.
+            tickers: In the order of the result's columns.
+            observer: Who writes down how each call ended; None writes nothing.
+        """
+        self._sources = sources
         self._tickers = tickers
+        self._observer = observer
 
     async def history(self, sessions: tuple[date, ...]) -> tuple[SessionBars, ...]:
         """Fetch the sessions before the first live one; those without a bar are NaN.
@@ -75,20 +99,51 @@ class Feed:
         return SessionBars(session, linked)
 
     async def _fetch(self, start: date, end: date) -> Panel:
-        try:
-            fetched = await in_daemon_thread(lambda: self._provider.fetch(self._tickers, start, end))
-        except (ProviderError, PriceFileError, OSError) as error:
-            raise FeedError(f"no prices for {start} to {end}: {error}") from error
+        failures: list[Exception] = []
+        for source in self._sources:
+            try:
+                return await self._ask(source, start, end)
+            except (ProviderError, PriceFileError, OSError) as error:
+                failures.append(error)
+                if source is not self._sources[-1]:
+                    log.warning(
+                        "provider failed, the next one is asked", provider=source.name, reason=str(error)
+                    )
+        reasons = "; ".join(str(error) or type(error).__name__ for error in failures)
+        raise FeedError(f"no prices for {start} to {end}: {reasons}") from failures[-1]
+
+    async def _ask(self, source: Source, start: date, end: date) -> Panel:
+        async with (
+            self._observer.asking(source.name, end) if self._observer else nullcontext(Asked()) as asked
+        ):
+            async with asyncio.timeout(ANSWER_S):
+                fetched = await in_daemon_thread(lambda: source.provider.fetch(self._tickers, start, end))
+            panel = fetched.panel.columns(self._tickers)
+            if np.isnan(_row(panel, end)[FIELDS.index("close")]).all():
+                asked.outcome = Outcome.EMPTY
         for ticker, reason in fetched.failed:
-            log.warning("provider has no prices", ticker=ticker, reason=reason)
-        return fetched.panel.columns(self._tickers)
+            log.warning("provider has no prices", provider=source.name, ticker=ticker, reason=reason)
+        return panel
 
 
-def make_feed(settings: MarketSettings) -> Feed:
+def provider_names(settings: MarketSettings) -> tuple[str, ...]:
+    """Return who is asked for prices, in that order."""
+    wanted = (settings.provider, *([settings.fallback] if settings.fallback else []))
+    return tuple(dict.fromkeys(wanted))
+
+
+def make_feed(settings: MarketSettings, observer: Observer | None = None) -> Feed:
     """Build the configured feed."""
-    provider: PriceProvider
-    provider = FileProvider(Path(settings.prices_file)) if settings.provider == "file" else YahooProvider()
-    return Feed(provider, tuple(sorted(settings.tickers)))
+    return Feed(make_sources(settings), tuple(sorted(settings.tickers)), observer)
+
+
+def make_sources(settings: MarketSettings) -> tuple[Source, ...]:
+    """Build the configured providers, in the order in which they are asked."""
+    return tuple(Source(name, _provider(name, settings)) for name in provider_names(settings))
+
+
+def _provider(name: str, settings: MarketSettings) -> PriceProvider:
+    return FileProvider(Path(settings.prices_file)) if name == "file" else YahooProvider()
 
 
 async def in_daemon_thread(function: Callable[[], T]) -> T:

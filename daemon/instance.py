@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import fcntl
 import zlib
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Final
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from daemon.storage.database import Database
+
+ANSWER_S: Final = 5.0
+"""Seconds within which the database has to answer about the lock."""
 
 
 class InstanceError(Exception):
@@ -51,6 +57,24 @@ class Instance:
         if self._connection is not None:
             await self._connection.close()
             await self._connection.engine.dispose()
+
+    async def renew(self) -> None:
+        """After the store did not answer for a while: make sure that we still hold the lock, or take it anew.
+
+        Raises:
+            InstanceError: Another process took it meanwhile.
+        """
+        if self._connection is None:
+            return  # a lock on a file outlives everything but the process
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self._connection.execute(text("SELECT 1"))
+        except (DBAPIError, OSError, TimeoutError):
+            with contextlib.suppress(DBAPIError, OSError, TimeoutError):
+                async with asyncio.timeout(ANSWER_S):
+                    await self._connection.invalidate()
+                    await self._connection.engine.dispose()
+            await self._lock_postgres()
 
     def _lock_file(self, path: Path) -> None:
         handle = path.open("w", encoding="utf-8")

@@ -1,24 +1,31 @@
-"""The judgement: rules over a session's readings, and what follows, in one transaction."""
+"""The judgement: rules over readings, and what follows for trading and for people, in one transaction."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts.alert import Alert, AlertState, AlertTransition, evaluate, firing
-from alerts.compose import amount, compose, compose_gate
+from alerts.alert import Alert, AlertState, AlertTransition, evaluate, firing, retire
+from alerts.compose import amount, compose_gate
 from alerts.message import Message, Severity
-from alerts.rule import Action, Rule
+from alerts.reason import Reason
+from alerts.route import URGENCY, Routing
+from alerts.rule import Action
+from alerts.rulebook import Rulebook
+from alerts.silence import Window
+from daemon.post import post
 from daemon.storage.alerts import AlertStore
 from daemon.storage.audit import AuditStore
 from daemon.storage.gates import GateStore
-from daemon.storage.outbox import URGENCY, OutboxStore
+from daemon.storage.runs import RunStore
+from daemon.teller import Teller, trading_of
 from daemon.today import Today
 from forecaster.model import Direction
-from monitors.reading import State
+from monitors.reading import Reading, State
 from trading.gate import Demand, Gate, GateState, judge
 
 ACTOR: Final = "forewarn"
@@ -29,60 +36,138 @@ DEMANDS: Final = {
 }
 """What each action asks of the gate, and whether it latches."""
 
+Alerts = Mapping[str, Alert]
+Moved = tuple[AlertTransition, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a session's judgement came to.
+    """What a judgement came to.
 
     Attributes:
         gate: The gate after it.
         transitions: How many alerts moved.
         messages: What was written to the outbox.
+        reasons: Why each alert that a decision was made about is told, or is not, by fingerprint.
     """
 
     gate: Gate
     transitions: int
     messages: tuple[Message, ...]
+    reasons: Mapping[str, Reason]
 
 
 class Judge:
     """Moves alerts and the gate by the rules, and writes what people are told."""
 
     def __init__(
-        self, rules: tuple[Rule, ...], channels: tuple[tuple[str, Severity], ...], max_missing: float
+        self, book: Rulebook, routing: Routing, max_missing: float, windows: tuple[Window, ...] = ()
     ) -> None:
-        """Take the rules in force, the channels as (name, least severity), and the largest missing share."""
-        self._rules = {rule.name: rule for rule in rules}
-        self._channels = channels
+        """Take the rules in force, where messages go, the largest missing share, the maintenance windows."""
+        self._book = book
+        self._routing = routing
         self._max_missing = max_missing
+        self._teller = Teller(book, routing, windows)
 
     async def session(
         self, connection: AsyncConnection, today: Today, now: datetime, wall: datetime
     ) -> Verdict:
-        """Judge one session inside the caller's transaction.
+        """Judge one whole session inside the caller's transaction.
 
         Args:
             connection: The transaction that also records the run.
-            today: The session, with its forecasts and readings.
+            today: The session, with its forecasts and all its readings.
             now: The pipeline's instant, aware UTC.
             wall: The machine's instant, aware UTC.
         """
-        gates = GateStore(connection)
-        gate = await gates.hold(now)
-        session, readings = today.session, today.readings
-        store = AlertStore(connection)
-        before = await store.all()
-        after, moved = evaluate(self._rules.values(), before, readings, session)
+        gate = await GateStore(connection).hold(now)
+        before = await AlertStore(connection).all()
+        after, moved = evaluate(self._book, before, today.readings, today.session)
+        retired, gone = retire(self._book, after, today.session, latched=gate.latched)
+        after |= retired
         next_gate = judge(gate, self._demands(after), fresh=self._is_fresh(today), at=now, actor=ACTOR)
+        return await self._settle(
+            connection, today.session, (before, after), moved + gone, (gate, next_gate), now, wall
+        )
+
+    async def readings(
+        self, connection: AsyncConnection, readings: tuple[Reading, ...], now: datetime, wall: datetime
+    ) -> Verdict:
+        """Judge some readings of one session, inside the caller's transaction, as often as they come.
+
+        What is not among them did not vanish. They can close the gate at once, and never open it: that is for
+        a whole session.
+
+        Args:
+            connection: The transaction.
+            readings: At least one, all of one session, at most one for each metric and subject.
+            now: The pipeline's instant, aware UTC.
+            wall: The machine's instant, aware UTC.
+
+        Raises:
+            ValueError: There is no reading, or they are of several sessions.
+        """
+        sessions = {one.session for one in readings}
+        if len(sessions) != 1:
+            raise ValueError(f"readings of {len(sessions)} sessions cannot be judged at once; split them")
+        (session,) = sessions
+        gate = await GateStore(connection).hold(now)
+        concerned = self._book.about(one.metric for one in readings)
+        before = await AlertStore(connection).concerned(concerned)
+        after, moved = evaluate(self._book, before, readings, session, complete=False)
+        fresh = gate.state is GateState.ACTIVE
+        next_gate = judge(gate, self._demands(after), fresh=fresh, at=now, actor=ACTOR)
+        if next_gate.state.strictness < gate.state.strictness:
+            next_gate = gate
+        return await self._settle(connection, session, (before, after), moved, (gate, next_gate), now, wall)
+
+    async def tick(self, connection: AsyncConnection, now: datetime, wall: datetime) -> Verdict | None:
+        """Tell what time alone has made due: the end of a silence, a repeat, an escalation, a digest.
+
+        Alerts of rules that are no longer in force are resolved too. Nothing else moves.
+
+        Args:
+            connection: The caller's writing transaction.
+            now: The pipeline's instant, aware UTC.
+            wall: The machine's instant, aware UTC.
+
+        Returns:
+            What came of it; None where no session has been judged yet.
+        """
+        session = await RunStore(connection).last_session("judge")
+        if session is None:
+            return None
+        gate = await GateStore(connection).hold(now)
+        before = await AlertStore(connection).concerned()
+        retired, moved = retire(self._book, before, session, latched=gate.latched)
+        after = {**before, **retired}
+        return await self._settle(connection, session, (before, after), moved, (gate, gate), now, wall)
+
+    async def _settle(
+        self,
+        connection: AsyncConnection,
+        session: date,
+        alerts: tuple[Alerts, Alerts],
+        moved: Moved,
+        gates: tuple[Gate, Gate],
+        now: datetime,
+        wall: datetime,
+    ) -> Verdict:
+        """Write what moved and tell people; the alerts and the gate as they were and as they are now."""
+        before, after = alerts
+        gate, next_gate = gates
         cancelled = 0
         if next_gate is not gate:
-            cancelled = await gates.move(gate, next_gate, session=session)
-        await store.save(before, after)
-        await store.add_transitions(session, moved)
-        messages = self._messages(session, moved, gate, next_gate, cancelled)
+            cancelled = await GateStore(connection).move(gate, next_gate, session=session)
+        done = _trading(gate, next_gate, cancelled)
+        told = await self._teller.tell(connection, after, session, next_gate, done, now, wall)
+        store = AlertStore(connection)
+        await store.save(before, {**after, **told.alerts})
+        await store.add_transitions(session, now, moved, told.reasons)
+        messages = told.messages + self._gate_message(session, told.messages, gates, done, now)
+        await post(connection, messages[len(told.messages) :], self._routing, now, wall)
         await self._audit(connection, now, moved, gate, next_gate)
-        await post(connection, messages, self._channels, now, wall)
-        return Verdict(next_gate, len(moved), messages)
+        return Verdict(next_gate, len(moved), messages, told.reasons)
 
     def _is_fresh(self, today: Today) -> bool:
         """Tell whether the session's data arrived and the forecaster had something to say."""
@@ -92,59 +177,46 @@ class Judge:
             return False
         return any(one.direction is not Direction.NO_CALL for one in today.forecasts)
 
-    def _demands(self, alerts: dict[str, Alert]) -> tuple[Demand, ...]:
+    def _demands(self, alerts: Alerts) -> tuple[Demand, ...]:
+        """Return what the firing alerts ask of the gate, whatever their marks."""
         found = []
         for alert in firing(alerts):
-            rule = self._rules.get(alert.rule)
+            rule = self._book.get(alert.rule)
             if rule is not None and rule.action in DEMANDS:
                 reason = f"{rule.summary} ({alert.subject} {amount(rule.metric, alert.value)})"
                 found.append(Demand(*DEMANDS[rule.action], rule.name, reason))
         return tuple(found)
 
-    def _messages(
-        self, session: date, moved: tuple[AlertTransition, ...], gate: Gate, after: Gate, cancelled: int
+    def _gate_message(
+        self, session: date, told: tuple[Message, ...], gates: tuple[Gate, Gate], done: str, now: datetime
     ) -> tuple[Message, ...]:
-        told = compose(self._rules, moved, session, _trading(gate, after, cancelled))
+        """Return what tells the gate's move, where no message about an alert does so to as many people."""
+        gate, after = gates
         severity = Severity.INFO if gate.epoch == 0 else Severity.WARNING
         if after is gate or any(URGENCY[message.severity] >= URGENCY[severity] for message in told):
-            return told  # nothing moved, or a message that says so goes out already
-        title = f"Trading is {after.state}"
-        done = f"{_trading(gate, after, cancelled)} {after.reason.capitalize()}."
-        return (*told, compose_gate(session, title, done, severity, epoch=after.epoch))
+            return ()
+        text = compose_gate(
+            session,
+            f"Trading is {after.state}",
+            f"{done} {after.reason.capitalize()}.",
+            severity,
+            epoch=after.epoch,
+            at=now,
+            trading=trading_of(after),
+        )
+        return (text,)
 
     async def _audit(
-        self,
-        connection: AsyncConnection,
-        now: datetime,
-        moved: tuple[AlertTransition, ...],
-        gate: Gate,
-        after: Gate,
+        self, connection: AsyncConnection, now: datetime, moved: Moved, gate: Gate, after: Gate
     ) -> None:
         store = AuditStore(connection)
         for move in moved:
-            if move.alert.state in (AlertState.FIRING, AlertState.RESOLVED):
-                detail = {"alert": move.alert.fingerprint, "value": _finite(move.reading.value)}
+            if AlertState.FIRING in (move.alert.state, move.before):
+                value = move.reading.value if move.reading else None
+                detail = {"alert": move.alert.fingerprint, "value": _finite(value)}
                 await store.add(now, ACTOR, f"alert.{move.alert.state}", detail)
         if after is not gate:
             await store.add(now, after.actor, f"gate.{after.state}", gate_detail(gate, after))
-
-
-async def post(
-    connection: AsyncConnection,
-    messages: tuple[Message, ...],
-    channels: tuple[tuple[str, Severity], ...],
-    now: datetime,
-    wall: datetime,
-) -> None:
-    """Write messages to the outbox for every channel that wants their severity."""
-    outbox = OutboxStore(connection)
-    for message in messages:
-        names = [name for name, least in channels if URGENCY[message.severity] >= URGENCY[least]]
-        if names:
-            revision = await outbox.next_revision(message.group)
-            await outbox.add(
-                message.group, revision, asdict(message), message.severity, names, at=now, wall=wall
-            )
 
 
 def gate_detail(before: Gate, after: Gate) -> dict[str, Any]:
@@ -168,5 +240,5 @@ def _trading(before: Gate, after: Gate, cancelled: int) -> str:
     return f"Trading went from {before.state} to {after.state} (epoch {after.epoch}).{orders}"
 
 
-def _finite(value: float) -> float | None:
-    return value if value == value else None  # noqa: PLR0124 - NaN is the one number unequal to itself
+def _finite(value: float | None) -> float | None:
+    return None if value is None or value != value else value  # noqa: PLR0124 - NaN alone differs from itself

@@ -84,6 +84,12 @@ class Memory:
             raise ValueError("memory holds no session yet")
         return Panel(tuple(self.sessions[-count:]), self.tickers, *np.stack(newest, axis=1))
 
+    def prices(self, session: date, field: str) -> dict[str, float]:
+        """Return the known values of a field at a kept session, by ticker."""
+        values = self.bars[self.sessions.index(session)][FIELDS.index(field)]
+        pairs = zip(self.tickers, values.tolist(), strict=True)
+        return {ticker: price for ticker, price in pairs if not np.isnan(price)}
+
     def before(self, session: date) -> date | None:
         """Return the session before one that is kept; None where it is the oldest."""
         place = self.sessions.index(session)

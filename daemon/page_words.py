@@ -30,6 +30,23 @@ METRICS: Final = {
     "calibration_evidence": "Bet that probabilities do not come true",
     "execution_failure_rate": "Failed orders",
     "bars_missing_rate": "Missing bars",
+    "hit_rate": "Hit rate since the start",
+    "profit_factor": "Profit factor",
+    "expectancy": "Expectancy of a trade",
+    "trade_drawdown": "Deepest fall of the trades, compounded",
+    "turnover": "Turnover per session",
+    "latency_p50_s": "Latency, median",
+    "latency_p95_s": "Latency, 95 % of calls",
+    "latency_p99_s": "Latency, 99 % of calls",
+    "slow_rate": "Slow calls",
+    "timeout_rate": "Sessions with a time-out",
+    "failure_rate": "Sessions with a failed call",
+    "fallback_rate": "Sessions served by the fallback",
+    "staleness_s": "Age of what is missing",
+    "delivery_failure_rate": "Messages given up",
+    "delivery_retry_rate": "Messages sent more than once",
+    "job_failure_rate": "Sessions with a failed step",
+    "lateness_s": "Lateness of the forecasts",
 }
 MONITORS: Final = {
     "drift": "Drift",
@@ -38,10 +55,10 @@ MONITORS: Final = {
     "execution": "Execution",
 }
 FRACTIONS: Final = frozenset(
-    {"drift_share", "drawdown", "execution_failure_rate", "bars_missing_rate", "win_rate_last_20"}
+    {"drift_share", "drawdown", "win_rate_last_20", "hit_rate", "trade_drawdown", "turnover"}
 )
 POINTS: Final = frozenset({"ece", "calibration_gap"})
-BELOW_IS_BAD: Final = ("win_rate_last_", "sharpe_")
+BELOW_IS_BAD: Final = ("win_rate_last_", "sharpe_", "hit_rate", "profit_factor", "expectancy")
 NO_DATA: Final = {
     NoData.TOO_FEW: "too few samples yet",
     NoData.MISSING: "inputs are missing",
@@ -64,8 +81,12 @@ def amount(metric: str, value: float | None) -> str:
     """Return a metric's value with its unit; a dash where it is unknown."""
     if value is None or math.isnan(value):
         return "\N{EN DASH}"
-    if metric in FRACTIONS or metric.startswith("win_rate_last_"):
+    if metric in FRACTIONS or metric.startswith("win_rate_last_") or metric.endswith("_rate"):
         return percent(value)
+    if metric == "expectancy":
+        return f"{value * 100:.2f}{SPACE}%"
+    if metric.endswith("_s"):
+        return f"{value:,.{0 if value >= 100 else 1}f}{SPACE}s"
     if metric in POINTS:
         return f"{value * 100:.1f}{SPACE}points"
     digits = next((n for n, size in ((3, 1), (2, 10), (1, 100)) if abs(value) < size), 0)

@@ -9,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.compose import compose_gate
 from alerts.message import Severity
-from daemon.judge import gate_detail, post
+from alerts.route import Routing
+from daemon.judge import gate_detail
+from daemon.post import post
 from daemon.storage.audit import AuditStore
 from daemon.storage.gates import GateStore
 from trading.gate import Gate, GateState, command
@@ -58,7 +60,7 @@ async def act_simulated(
     *,
     now: datetime,
     wall: datetime,
-    channels: tuple[tuple[str, Severity], ...],
+    routing: Routing,
 ) -> bool:
     """Before a replayed session: lift a latched gate that has been closed long enough.
 
@@ -69,7 +71,7 @@ async def act_simulated(
         patience: Sessions the operator waits.
         now: The replayed instant, aware UTC.
         wall: The machine's instant, aware UTC.
-        channels: (name, least severity) of the channels to tell.
+        routing: Where messages go.
 
     Returns:
         Whether the gate was lifted.
@@ -87,7 +89,7 @@ async def act_simulated(
         Severity.WARNING,
         epoch=after.epoch,
     )
-    await post(connection, (message,), channels, now, wall)
+    await post(connection, (message,), routing, now, wall)
     return True
 
 

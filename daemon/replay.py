@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from alerts.channels.channel import Channel
-from alerts.message import Severity
+from alerts.route import Routing
 from daemon.clock import ReplayClock, SystemClock
 from daemon.compute import Compute
 from daemon.delivery import Delivery
@@ -126,7 +126,7 @@ async def replay(
         delivery = Delivery(database, channels, settings.delivery, SystemClock())
         await delivery.recover()
         await delivery.drain()
-        operator = _Operator(database, settings, clock, levels)
+        operator = _Operator(database, settings, clock, settings.routing(levels))
         rows = {day: i for i, day in enumerate(history.panel.sessions)}
         finished = await _finished(database)
         for count, session in enumerate(history.sessions, start=1):
@@ -149,12 +149,12 @@ class _Operator:
         database: Database,
         settings: Settings,
         clock: ReplayClock,
-        channels: tuple[tuple[str, Severity], ...],
+        routing: Routing,
     ) -> None:
         self._database = database
         self._patience = settings.replay.operator_sessions
         self._clock = clock
-        self._channels = channels
+        self._routing = routing
         self._wall = SystemClock()
 
     async def act(self, due: Due, delivery: Delivery) -> None:
@@ -177,7 +177,7 @@ class _Operator:
                 self._patience,
                 now=now,
                 wall=wall,
-                channels=self._channels,
+                routing=self._routing,
             )
             await RunStore(connection).record(
                 "operator", due.due_at, due.session, {"lifted": lifted}, started=wall, finished=wall

@@ -78,6 +78,7 @@ class Server:
         self._version = version
         self._rules = settings.rule_set()
         self._reading = asyncio.Semaphore(1)  # visitors never take the pipeline's connections
+        self._unreadable = ""
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -158,14 +159,18 @@ class Server:
     async def _read(self) -> Status:
         try:
             async with asyncio.timeout(READ_S), self._reading:
-                return await read_status(
+                status = await read_status(
                     self._database, self._health, self._clock, version=self._version, rules=self._rules
                 )
+                self._unreadable = ""
+                return status
         except TimeoutError:
             reason = f"{self._database.name} did not answer within {READ_S:g} s"
         except (DatabaseError, SQLAlchemyError, OSError) as error:
             reason = self._why(error)
-        log.error("the store cannot be read", reason=reason)
+        if reason != self._unreadable:  # once, however many visitors ask
+            log.error("the store cannot be read", reason=reason)
+        self._unreadable = reason
         raise UnreadableError(reason)
 
     def _why(self, error: Exception) -> str:

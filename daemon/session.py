@@ -11,6 +11,7 @@ been judged.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -19,12 +20,15 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.message import Severity
+from alerts.rulebook import Rulebook
 from daemon.books import Books
 from daemon.clock import Clock, SystemClock
 from daemon.compute import Compute
 from daemon.due import Due
+from daemon.facts import make_facts
 from daemon.judge import Judge
 from daemon.memory import Memory
+from daemon.observer import Observer
 from daemon.settings import Settings
 from daemon.storage.bars import BarStore, SessionBars
 from daemon.storage.database import Database
@@ -32,13 +36,14 @@ from daemon.storage.features import FeatureStore
 from daemon.storage.forecasts import ForecastStore
 from daemon.storage.readings import ReadingStore
 from daemon.storage.runs import RunStore
-from daemon.today import Settled, Today
-from forecaster.features import FEATURE_NAMES, LONGEST_LOOKBACK, feature_matrix
+from daemon.today import Resolved, Settled, Today
+from forecaster.features import MODEL_FEATURES, MODEL_LOOKBACK, MODEL_NAMES, feature_matrix
 from forecaster.model import Direction, Forecast, Model, centred_ranks, fit, forecast
 from forecaster.window import make_window
-from market.panel import FIELDS, FloatArray, Panel
+from market.panel import FloatArray, Panel
 from monitors.drift import DriftReference, prepare_reference
-from monitors.watch import Facts, WatchState, watch
+from monitors.live import Live
+from monitors.watch import WatchState, watch
 from trading.sizing import View
 
 WARM_UP = ("ingest", "features")
@@ -46,7 +51,7 @@ STEPS = (*WARM_UP, "forecast", "settle", "monitor", "judge", "order")
 SPARE_SESSIONS = 30
 """Sessions kept and read beyond the longest lookback, for those in which nothing was known."""
 
-VOLATILITY = FEATURE_NAMES.index("volatility_21")
+VOLATILITY = MODEL_NAMES.index("volatility_21")
 
 
 class Pipeline:
@@ -60,6 +65,7 @@ class Pipeline:
         compute: Compute,
         tickers: tuple[str, ...],
         channels: tuple[tuple[str, Severity], ...],
+        observer: Observer | None = None,
     ) -> None:
         """Wire the pipeline; nothing is read until `restore`.
 
@@ -70,7 +76,9 @@ class Pipeline:
             compute: Where functions that use the processor run.
             tickers: Every ticker whose bars are kept; those that start with `^` are never traded.
             channels: (name, least severity) of the channels that messages are written for.
+            observer: What watches the running daemon itself; None in a replay, which has nothing to watch.
         """
+        self._observer = observer
         self._database = database
         self._settings = settings
         self._clock = clock
@@ -78,7 +86,7 @@ class Pipeline:
         self._wall = SystemClock()
         forecast_ = settings.forecast
         depth = (
-            LONGEST_LOOKBACK
+            MODEL_LOOKBACK
             + forecast_.train_sessions
             + forecast_.refit_sessions
             + forecast_.horizon_sessions
@@ -86,7 +94,12 @@ class Pipeline:
         )
         universe = tuple(sorted(ticker for ticker in tickers if not ticker.startswith("^")))
         self.memory = Memory(tuple(sorted(tickers)), universe, depth, forecast_.horizon_sessions)
-        self._judge = Judge(settings.rule_set(), channels, settings.monitors.max_missing)
+        self.judge = Judge(
+            Rulebook(settings.rule_set()),
+            settings.routing(channels),
+            settings.monitors.max_missing,
+            settings.windows(),
+        )
         self._books = Books.of(settings.trading, forecast_)
         self._watch = WatchState.start()
 
@@ -133,7 +146,8 @@ class Pipeline:
         }
         for name in WARM_UP if warm_up else STEPS:
             if name not in done:
-                await steps[name]()
+                async with self._observer.running(name, due.session) if self._observer else nullcontext():
+                    await steps[name]()
         return today.posted
 
     async def _recall(self, session: date) -> tuple[frozenset[str], Today]:
@@ -158,7 +172,7 @@ class Pipeline:
         self.memory.append(day)
 
     async def _features(self, due: Due) -> None:
-        panel = self.memory.panel(LONGEST_LOOKBACK + SPARE_SESSIONS)
+        panel = self.memory.panel(MODEL_LOOKBACK + SPARE_SESSIONS)
         universe, benchmark = self.memory.universe, self._settings.market.benchmark
         matrix, ranks = await self._compute.run(compute_features, panel, universe, benchmark)
 
@@ -194,24 +208,24 @@ class Pipeline:
 
     async def _settle(self, due: Due, today: Today) -> None:
         """Fill yesterday's orders at this open, mark both books at this close, resolve outcomes."""
-        opens, closes = self._prices(due.session, "open"), self._prices(due.session, "close")
+        opens, closes = self.memory.prices(due.session, "open"), self.memory.prices(due.session, "close")
         sessions = (self.memory.before(due.session), due.session)
 
         async def write(connection: AsyncConnection) -> dict[str, Any]:
             settled = await self._books.settle(connection, sessions, opens, closes, self._clock.now())
-            pairs = await self._resolve(connection, due.session)
-            today.settled = replace(settled, pairs=pairs)
+            resolved = await self._resolve(connection, due.session)
+            today.settled = replace(settled, resolved=resolved)
             return {
                 "orders": settled.orders,
                 "failed": settled.failed,
                 "anew": settled.anew,
                 "return": settled.return_,
-                "outcomes": len(pairs),
+                "outcomes": len(resolved),
             }
 
         await self._commit("settle", due, write)
 
-    async def _resolve(self, connection: AsyncConnection, session: date) -> tuple[tuple[float, float], ...]:
+    async def _resolve(self, connection: AsyncConnection, session: date) -> tuple[Resolved, ...]:
         """Write the outcomes that this session's open brings; return them beside what was stated."""
         resolved = self.memory.resolved_by(session)
         found = self.memory.outcome(resolved) if resolved else None
@@ -221,45 +235,36 @@ class Pipeline:
             return ()
         await store.resolve(resolved, session, self.memory.universe, found)
         beat = dict(zip(self.memory.universe, found.beat.tolist(), strict=True))
-        pairs = ((one.probability, beat[one.ticker]) for one in made)
-        return tuple(pair for pair in pairs if not np.isnan(pair).any())
+        known = (Resolved(one.ticker, one.probability, beat[one.ticker]) for one in made)
+        return tuple(one for one in known if not np.isnan((one.probability, one.outcome)).any())
 
     async def _monitor(self, due: Due, today: Today) -> None:
         state = self._watch.restarted() if _settled(today).anew else self._watch
-        after, readings = await self._compute.run(watch, state, self._facts(due.session, today))
+        live = await self._live(due)
+        facts = make_facts(self.memory, self._settings, due.session, _settled(today), live)
+        after, readings = await self._compute.run(watch, state, facts)
 
         async def write(connection: AsyncConnection) -> dict[str, Any]:
             store = ReadingStore(connection)
             await store.add(readings)
             await store.save_state("watch", due.session, after.to_dict())
+            if self._observer:
+                await self._observer.forget(connection)
             return {"readings": len(readings)}
 
         await self._commit("monitor", due, write)
         self._watch = after
         today.readings = tuple(sorted(readings, key=lambda one: (one.metric, one.subject)))
 
-    def _facts(self, session: date, today: Today) -> Facts:
-        memory, settled = self.memory, _settled(today)
-        pairs = np.array(settled.pairs, dtype=float).reshape(-1, 2)
-        return Facts(
-            session=session,
-            features=memory.window(self._settings.monitors.window_sessions),
-            reference=memory.reference,
-            trade_returns=np.array([trade.return_ for trade in settled.trades]),
-            probabilities=pairs[:, 0],
-            outcomes=pairs[:, 1],
-            equity=settled.paper.equity,
-            peak=settled.paper.peak,
-            equity_return=float("nan") if settled.return_ is None else settled.return_,
-            orders=settled.orders,
-            failed_orders=settled.failed,
-            bars_expected=len(memory.tickers),
-            bars_missing=len(memory.tickers) - len(self._prices(session, "close")),
-        )
+    async def _live(self, due: Due) -> Live | None:
+        if self._observer is None:
+            return None
+        async with self._database.read() as connection:
+            return await self._observer.live(connection, due)
 
     async def _judge_session(self, due: Due, today: Today) -> None:
         async def write(connection: AsyncConnection) -> dict[str, Any]:
-            verdict = await self._judge.session(connection, today, self._clock.now(), self._wall.now())
+            verdict = await self.judge.session(connection, today, self._clock.now(), self._wall.now())
             today.posted = len(verdict.messages)
             return {"transitions": verdict.transitions, "gate": verdict.gate.state.value}
 
@@ -277,7 +282,7 @@ class Pipeline:
         await self._commit("order", due, write)
 
     def _views(self, made: tuple[Forecast, ...], session: date) -> tuple[View, ...]:
-        closes = self._prices(session, "close")
+        closes = self.memory.prices(session, "close")
         sigma = dict(zip(self.memory.universe, self.memory.features[session][:, VOLATILITY], strict=True))
         return tuple(
             View(
@@ -289,12 +294,6 @@ class Pipeline:
             )
             for one in made
         )
-
-    def _prices(self, session: date, field: str) -> dict[str, float]:
-        """Return the known values of a field by ticker."""
-        values = self.memory.bars[self.memory.sessions.index(session)][FIELDS.index(field)]
-        pairs = zip(self.memory.tickers, values.tolist(), strict=True)
-        return {ticker: price for ticker, price in pairs if not np.isnan(price)}
 
     def _is_fit_due(self, session: date) -> bool:
         model, settings = self.memory.model, self._settings.forecast
@@ -318,7 +317,7 @@ class Pipeline:
     async def _reference(self, model: Model) -> DriftReference:
         history = self.memory.between(model.train_from, model.train_to)
         window = self._settings.monitors.window_sessions
-        return await self._compute.run(prepare_reference, history, FEATURE_NAMES, window=window)
+        return await self._compute.run(prepare_reference, history, MODEL_NAMES, window=window)
 
     async def _commit(
         self, job: str, due: Due, write: Callable[[AsyncConnection], Awaitable[dict[str, Any]]]
@@ -336,7 +335,7 @@ def compute_features(
     panel: Panel, universe: tuple[str, ...], benchmark: str
 ) -> tuple[FloatArray, FloatArray]:
     """Return the newest session's features and their centred ranks, each of shape (universe, features)."""
-    matrix = feature_matrix(make_window(panel, universe, benchmark))
+    matrix = feature_matrix(make_window(panel, universe, benchmark), MODEL_FEATURES)
     return matrix, centred_ranks(matrix)
 
 

@@ -14,7 +14,8 @@ from alerts.message import Severity
 from daemon.clock import Clock
 from daemon.due import Due, due_of
 from daemon.feed import Feed, FeedError
-from daemon.judge import ACTOR, gate_detail, post
+from daemon.judge import ACTOR, gate_detail
+from daemon.post import post
 from daemon.session import STEPS, Pipeline
 from daemon.settings import Settings
 from daemon.storage.audit import AuditStore
@@ -76,7 +77,11 @@ class Sessions:
                 told = compose_gate(
                     now.date(), f"Trading is {after.state}", reason, Severity.INFO, epoch=after.epoch
                 )
-                await post(connection, (told,), self._channels, now, now)
+                await post(connection, (told,), self._settings.routing(self._channels), now, now)
+
+    async def restore(self) -> None:
+        """Rebuild the pipeline's memory: a commit failed, or its answer was lost."""
+        await self._pipeline.restore()
 
     async def run_due(self, stop: asyncio.Event) -> int:
         """Run every session that is due and not complete in the ledger. Returns how many were run.

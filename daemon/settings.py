@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, create_model, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from alerts.channels import kinds
+from alerts.channels.kind import ChannelSection
 from alerts.message import Severity
-from alerts.rule import Action, Rule, Side
+from alerts.route import Routing
+from alerts.rule import Rule
+from alerts.silence import Window
+from daemon.alert_settings import AlertSettings, RuleSettings
+from daemon.delivery_settings import DeliverySettings
+from daemon.section import Section
 
 PREFIX = "FOREWARN_"
-
-
-class Section(BaseModel):
-    """A table of the configuration: unknown keys are errors, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DatabaseSettings(Section):
@@ -25,14 +26,19 @@ class DatabaseSettings(Section):
     url: str = Field("sqlite:///forewarn.db", repr=False)  # it may hold a password
 
 
+SectorName = Annotated[str, Field(min_length=1, max_length=50)]  # it becomes part of a reading's subject
+
+
 class MarketSettings(Section):
     """What is watched and where its prices come from."""
 
     calendar: str = "XNYS"
     benchmark: str = "^GSPC"
     provider: Literal["yahoo", "file"] = "yahoo"
+    fallback: Literal["", "yahoo", "file"] = ""
     prices_file: str = ""
     tickers: tuple[str, ...] = ("AAPL", "AMZN", "GOOG", "IBM", "MSFT", "NVDA", "^GSPC")
+    sectors: dict[str, SectorName] = Field(default_factory=dict)
     history_sessions: int = Field(1060, ge=300)
 
     @model_validator(mode="after")
@@ -43,8 +49,9 @@ class MarketSettings(Section):
 
     @model_validator(mode="after")
     def _file_needs_path(self) -> MarketSettings:
-        if self.provider == "file" and not self.prices_file:
-            raise ValueError('provider = "file" needs prices_file; name a Parquet or CSV file')
+        for key in ("provider", "fallback"):
+            if getattr(self, key) == "file" and not self.prices_file:
+                raise ValueError(f'{key} = "file" needs prices_file; name a Parquet or CSV file')
         return self
 
 
@@ -93,6 +100,7 @@ class MonitorSettings(Section):
 
     window_sessions: int = Field(20, ge=5)
     max_missing: float = Field(0.2, ge=0, le=1)
+    keep_calls_days: int = Field(400, ge=90)
 
 
 class ReplaySettings(Section):
@@ -115,77 +123,26 @@ class ExecutorSettings(Section):
     workers: int = Field(1, ge=1, le=64)
 
 
-class ConsoleSettings(Section):
-    """The terminal."""
-
-    enabled: bool = True
-    min_severity: Severity = Severity.WARNING
-
-
-class SlackSettings(Section):
-    """Slack's incoming webhook."""
-
-    enabled: bool = False
-    min_severity: Severity = Severity.WARNING
-    timeout_seconds: float = Field(10.0, gt=0)
+class _ChannelTables(Section):
+    def of(self, name: str) -> ChannelSection:
+        """Return the table of the channel called `name`."""
+        table: ChannelSection = getattr(self, name)
+        return table
 
 
-class EmailSettings(Section):
-    """E-mail over SMTP."""
+if TYPE_CHECKING:
 
-    enabled: bool = False
-    min_severity: Severity = Severity.WARNING
-    host: str = "localhost"
-    port: int = Field(587, ge=1, le=65535)
-    tls: Literal["starttls", "tls", "none"] = "starttls"
-    username: str = ""
-    sender: str = "forewarn@localhost"
-    recipients: tuple[str, ...] = ()
-    timeout_seconds: float = Field(30.0, gt=0)
+    class ChannelSettings(_ChannelTables):
+        """Where alerts are told: one table for each kind of channel that is found."""
 
-    @model_validator(mode="after")
-    def _has_recipients(self) -> EmailSettings:
-        if self.enabled and not self.recipients:
-            raise ValueError("recipients is empty; name at least one address")
-        return self
+        def __getattr__(self, name: str) -> Any: ...  # noqa: ANN401 - a channel's own settings
 
-
-class ChannelSettings(Section):
-    """Where alerts are told."""
-
-    console: ConsoleSettings = ConsoleSettings()
-    slack: SlackSettings = SlackSettings()
-    email: EmailSettings = EmailSettings()
-
-
-class DeliverySettings(Section):
-    """How messages are sent again."""
-
-    lease_seconds: float = Field(120.0, gt=0)
-    retry_seconds: float = Field(30.0, gt=0)
-    max_attempts: int = Field(20, ge=1)
-
-
-class RuleSettings(Section):
-    """One rule as written in the configuration; `enabled = false` removes it."""
-
-    enabled: bool = True
-    metric: str
-    summary: str
-    subject: str = "*"
-    side: Side = Side.ABOVE
-    threshold: float | None = None
-    own_limit: bool = False
-    clear: float | None = None
-    max_p_value: float | None = Field(None, gt=0, le=1)
-    min_e_value: float | None = Field(None, gt=0)
-    for_sessions: int = Field(1, ge=1)
-    dwell_sessions: int = Field(0, ge=0)
-    severity: Severity = Severity.WARNING
-    action: Action = Action.NOTIFY
-    confirmed_by: tuple[str, ...] = ()
-    runbook: str = ""
-    false_alarms: str = ""
+else:
+    ChannelSettings = create_model(
+        "ChannelSettings",
+        __base__=_ChannelTables,
+        **{kind.name: (kind.settings, kind.settings()) for kind in kinds().values()},
+    )
 
 
 class Settings(BaseSettings):
@@ -210,9 +167,9 @@ class Settings(BaseSettings):
     executor: ExecutorSettings = ExecutorSettings()
     channels: ChannelSettings = ChannelSettings()
     delivery: DeliverySettings = DeliverySettings()
+    alerts: AlertSettings = AlertSettings()
     rules: dict[str, RuleSettings] = Field(default_factory=dict)
-    slack_webhook_url: SecretStr | None = None
-    smtp_password: SecretStr | None = None
+    secrets: dict[str, SecretStr] = Field(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(
@@ -228,8 +185,12 @@ class Settings(BaseSettings):
 
     def rule_set(self) -> tuple[Rule, ...]:
         """Return the rules in force, by name."""
-        return tuple(
-            Rule(name=name, **rule.model_dump(exclude={"enabled"}))
-            for name, rule in sorted(self.rules.items())
-            if rule.enabled
-        )
+        return tuple(rule.rule(name) for name, rule in sorted(self.rules.items()) if rule.enabled)
+
+    def routing(self, channels: tuple[tuple[str, Severity], ...]) -> Routing:
+        """Return the routing table over the enabled channels, as (name, least severity)."""
+        return self.alerts.routing(channels)
+
+    def windows(self) -> tuple[Window, ...]:
+        """Return the maintenance windows."""
+        return tuple(window.window() for window in self.alerts.windows)

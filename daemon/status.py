@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, datetime
 from enum import Enum
 from typing import Any, Final
@@ -17,6 +17,7 @@ from alerts.message import Severity
 from alerts.rule import Action, Rule
 from daemon.clock import Clock
 from daemon.health import Health, LoopHealth
+from daemon.outage import STORE
 from daemon.status_curve import EquityPoint, read_curve
 from daemon.storage.alerts import AlertStore
 from daemon.storage.database import Database
@@ -52,6 +53,16 @@ class GateStatus:
         if gate is None:
             return cls.unknown("no session has been judged yet")
         return cls(gate.state, gate.latched, gate.epoch, gate.since, gate.rule, gate.reason, gate.actor)
+
+    def doubted(self, reason: str) -> GateStatus:
+        """Show what a saved gate is worth while the store cannot be relied on: never ACTIVE.
+
+        Args:
+            reason: Why it cannot; "" where it can. What is stricter than UNKNOWN stays.
+        """
+        if not reason or self.state is not GateState.ACTIVE:
+            return self
+        return replace(self, state=GateState.UNKNOWN, reason=f"the store cannot be relied on: {reason}")
 
     @classmethod
     def unknown(cls, reason: str) -> GateStatus:
@@ -113,6 +124,12 @@ class OpenAlert:
         since: The session in which it began to fire.
         sessions: For how many sessions it has been firing.
         value: The reading's last known value, in the metric's unit.
+        group: The group it is told in.
+        reason: The newest decision about telling it, a value of `alerts.reason.Reason`.
+        acknowledged_by: Who takes care of it; "" for nobody.
+        silenced: Whether a silence or a maintenance window covers it.
+        inhibited: Whether an alert that explains it fires.
+        flapping: Whether it fires and resolves too often to be told each time.
     """
 
     rule: str
@@ -125,6 +142,12 @@ class OpenAlert:
     since: date
     sessions: int
     value: float
+    group: str = ""
+    reason: str = ""
+    acknowledged_by: str = ""
+    silenced: bool = False
+    inhibited: bool = False
+    flapping: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +160,7 @@ class Status:
         database: The database without its password.
         kind: `live`, `replay`, or `new` where the store belongs to nothing yet.
         origin: What the store belongs to.
-        gate: The global gate.
+        gate: The global gate as it counts now: not ACTIVE while the store cannot be relied on.
         moves: Its newest transitions, newest first.
         session: The newest session; None in an empty store.
         alerts: What fires, the most urgent first.
@@ -204,7 +227,7 @@ async def read_status(
             database=database.name,
             kind=origin.get("kind", "new"),
             origin=origin,
-            gate=GateStatus.of(await GateStore(connection).read()),
+            gate=GateStatus.of(await GateStore(connection).read()).doubted(health.doubt(STORE)),
             moves=await _moves(connection),
             session=await _session(connection, newest, judged=judged is not None) if newest else None,
             alerts=await _open_alerts(connection, {rule.name: rule for rule in rules}),
@@ -263,6 +286,12 @@ async def _open_alerts(connection: AsyncConnection, rules: dict[str, Rule]) -> t
                 since=alert.since,
                 sessions=alert.fired_for,
                 value=alert.value,
+                group=alert.marks.group or (rule.place if rule else alert.rule),
+                reason=alert.marks.reason.value,
+                acknowledged_by=alert.marks.acknowledged_by,
+                silenced=alert.marks.silenced,
+                inhibited=alert.marks.inhibited,
+                flapping=alert.flapping,
             )
         )
     urgency = [None, *Severity]

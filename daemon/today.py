@@ -18,14 +18,32 @@ from trading.account import Account, Trade
 
 
 @dataclass(frozen=True, slots=True)
+class Resolved:
+    """A forecast whose outcome has become known.
+
+    Attributes:
+        ticker: The ticker.
+        probability: What was stated for beating the universe's median.
+        outcome: 1.0 where it did, else 0.0.
+        regime: The market's regime when it was stated; "" where unknown.
+    """
+
+    ticker: str
+    probability: float
+    outcome: float
+    regime: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """What the session's open and close did to the books.
 
     Attributes:
         paper: The paper account at the close.
         ungated: The same with the gate held open.
+        before: The paper account at the last close; None before the first.
         trades: Trades the paper account closed, by ticker.
-        pairs: (stated probability, outcome 1.0 or 0.0) of the forecasts that were resolved, by ticker.
+        resolved: The forecasts whose outcome became known, by ticker.
         orders: Orders that were due to be filled.
         failed: How many of them were not.
         anew: Whether a lift starts the drawdown and the monitors' bets anew.
@@ -34,8 +52,9 @@ class Settled:
 
     paper: Account
     ungated: Account
+    before: Account | None
     trades: tuple[Trade, ...]
-    pairs: tuple[tuple[float, float], ...]
+    resolved: tuple[Resolved, ...]
     orders: int
     failed: int
     anew: bool
@@ -72,8 +91,11 @@ class Today:
             today.settled = Settled(
                 paper=await store.account_at(PAPER, session),
                 ungated=await store.account_at(UNGATED, session),
+                before=await store.account_before(PAPER, session),
                 trades=await store.closed_on(session),
-                pairs=await ForecastStore(connection).resolved_on(session),
+                resolved=tuple(
+                    Resolved(*found) for found in await ForecastStore(connection).resolved_on(session)
+                ),
                 orders=counts["orders"],
                 failed=counts["failed"],
                 anew=counts["anew"],

@@ -24,6 +24,10 @@ class TransientProviderError(ProviderError):
     """It may work later: no answer in time, no network, a rate limit. Try again after a while."""
 
 
+class ProviderTimeoutError(TransientProviderError):
+    """No answer came in time."""
+
+
 class PermanentProviderError(ProviderError):
     """It will not work until a person changes something; the message says what."""
 

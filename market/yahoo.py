@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 
 from market.panel import FIELDS, FloatArray, Panel
-from market.provider import Fetched, PermanentProviderError, TransientProviderError
+from market.provider import (
+    Fetched,
+    PermanentProviderError,
+    ProviderTimeoutError,
+    TransientProviderError,
+)
 
 COLUMNS = {
     "open": "Open",
@@ -50,7 +55,8 @@ class YahooProvider:
         """Return the bars from `start` to `end`, both inclusive. Blocking: call it in a thread.
 
         Raises:
-            TransientProviderError: No ticker got an answer: no network, a rate limit, no answer in time.
+            ProviderTimeoutError: No ticker got an answer in time.
+            TransientProviderError: No ticker got an answer: no network, a rate limit.
             PermanentProviderError: yfinance cannot be imported.
         """
         wanted = tuple(dict.fromkeys(tickers))
@@ -70,7 +76,8 @@ class YahooProvider:
                 answered, bars[ticker] = True, outcome
         if wanted and not answered:
             first = wanted[0]
-            raise TransientProviderError(
+            slow = all("timeout" in reason.split(":")[0].lower() for reason in failed.values())
+            raise (ProviderTimeoutError if slow else TransientProviderError)(
                 f"Yahoo answered for none of {len(wanted)} tickers ({first}: {failed[first]}); "
                 "check the network, and ask again later"
             )

@@ -67,7 +67,9 @@ async def fill(database: Database, *, rule: str = "drawdown_10pct", ticker: str 
         await AlertStore(connection).save({}, {alert.fingerprint: alert})
         outbox = OutboxStore(connection)
         await outbox.add(rule, 1, {"key": "k"}, Severity.CRITICAL, ("console", "slack"), at=NOW, wall=NOW)
-        parcel, *_ = await outbox.claim("slack", now=NOW, lease_s=60, limit=1)
+        (unsent,) = await outbox.unsent("slack")
+        parcel = await outbox.claim(unsent, now=NOW, lease_s=60)
+        assert parcel is not None
         await outbox.mark(parcel, Status.FAILED, wall=NOW, error="https://hooks.slack.com/services/T0/B0/x")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from daemon.compute import Compute
-from forecaster.features import FEATURE_NAMES
+from forecaster.features import MODEL_NAMES
 from forecaster.model import Model, centred_ranks, fit
 from market.panel import FloatArray
 from tests.forecaster.test_model import days, drawn
@@ -63,11 +63,11 @@ async def test_process_thread_and_inline_give_equal_results_to_the_last_bit() ->
     ranks, beat = drawn(1, {2: 1.0}, sessions=60)
     inline, thread, process = [await fit_with(kind, ranks, beat) for kind in ("inline", "thread", "process")]
     assert inline == thread == process
-    assert len(inline.coefficients) == len(FEATURE_NAMES)
+    assert len(inline.coefficients) == len(MODEL_NAMES)
 
 
 async def test_arrays_travel_there_and_back(compute: Compute) -> None:
-    values = np.random.default_rng(2).standard_normal((30, len(FEATURE_NAMES)))
+    values = np.random.default_rng(2).standard_normal((30, len(MODEL_NAMES)))
     values[3, 4] = np.nan
     np.testing.assert_array_equal(await compute.run(centred_ranks, values), centred_ranks(values))
 

@@ -11,9 +11,11 @@ from pydantic import BaseModel, ValidationError
 
 from alerts.message import Severity
 from alerts.rule import Action
-from daemon.config import SECRETS, ConfigError, load_settings
+from daemon.alert_settings import RuleSettings
+from daemon.config import load_settings
+from daemon.config_error import SECRETS, ConfigError
 from daemon.default_rules import DEFAULT_RULES
-from daemon.settings import PREFIX, RuleSettings, Settings
+from daemon.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "config.toml"
@@ -48,7 +50,7 @@ def refused(load: Load, text: str) -> str:
 def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Every setting's dotted name, but for the secrets and the rules."""
     for name, field in model.model_fields.items():
-        if name in SECRETS or name == "rules":
+        if name in ("secrets", "rules"):
             continue
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -59,7 +61,7 @@ def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 def keys_in(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
     for name, value in table.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield from keys_in(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"
@@ -95,7 +97,7 @@ class TestDefaults:
         assert settings.server.host == "127.0.0.1"
         assert (settings.channels.console.enabled, settings.channels.slack.enabled) == (True, False)
         assert not settings.channels.email.enabled
-        assert (settings.slack_webhook_url, settings.smtp_password) == (None, None)
+        assert settings.secrets == {}
 
     def test_an_empty_file_changes_nothing(self, load: Load) -> None:
         assert load("") == load_settings()
@@ -142,6 +144,22 @@ class TestTypos:
     def test_every_problem_is_told_at_once(self, load: Load) -> None:
         text = refused(load, "[trading]\ncahs = 1\nmax_gross = 2\n[server]\nport = -1")
         assert len(text.splitlines()) == 3
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ('[channels.slack]\nmode = "bott"', "channels.slack.mode = 'bott': input should be"),
+            ('[channels.slack]\nmode = "bott"', "did you mean 'bot'?"),
+            ('[channels.email]\ntls = "startls"', "did you mean 'starttls'?"),
+            ('[channels.email]\nmin_severity = "Critical"', "did you mean 'critical'?"),
+            ('[market]\nprovider = "yaho"', "did you mean 'yahoo'?"),
+            ("[server]\nport = 70000", "; the nearest is 65535"),
+            ("[monitors]\nwindow_sessions = 2", "; the nearest is 5"),
+            ("[channels.webhok]\nenabled = true", "unknown key 'channels.webhok'; did you mean 'webhook'?"),
+        ],
+    )
+    def test_a_value_that_is_none_names_the_nearest_that_is(self, load: Load, text: str, told: str) -> None:
+        assert told in refused(load, text)
 
     def test_an_unknown_witness_names_the_nearest_rule(self, load: Load) -> None:
         text = refused(load, '[rules.market_break]\nconfirmed_by = ["drawdown_5pc"]')
@@ -287,7 +305,7 @@ class TestSecrets:
     @pytest.mark.parametrize(
         "text",
         [
-            f'[channels.slack]\nslack_webhook_url = "{TOKEN}"',
+            f'[channels.slak]\nslack_webhook_url = "{TOKEN}"',
             f'[channels.email]\npassword = "{TOKEN}"',
             f'smtp_pasword = "{TOKEN}"',
         ],
@@ -297,14 +315,73 @@ class TestSecrets:
         assert "unknown key" in told
         assert TOKEN not in told
 
+    @pytest.mark.parametrize(
+        ("text", "variable"),
+        [
+            (f'[channels.email]\npassword = "{TOKEN}"', "FOREWARN_SMTP_PASSWORD"),
+            (f'[channels.webhook]\nsecret = "{TOKEN}"', "FOREWARN_WEBHOOK_SECRET"),
+            (f'[channels.slack]\nslack_webhook_url = "{TOKEN}"', "FOREWARN_SLACK_WEBHOOK_URL"),
+            (f'[secrets]\nsmtp_password = "{TOKEN}"', "FOREWARN_NAME"),
+        ],
+    )
+    def test_a_secret_beside_its_channels_settings_is_sent_to_the_environment(
+        self, load: Load, text: str, variable: str
+    ) -> None:
+        told = refused(load, text)
+        assert f"set {variable}" in told
+        assert TOKEN not in told
+
+    def test_secrets_have_no_variable_of_their_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FOREWARN_SECRETS", "{}")
+        with pytest.raises(ConfigError, match="unknown variable FOREWARN_SECRETS"):
+            load_settings()
+
+    def test_a_secret_named_twice_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FOREWARN_SMTP_PASSWORD", TOKEN)
+        monkeypatch.setenv("FOREWARN_SMTP_PASSWORD_FILE", "/run/secrets/smtp")
+        with pytest.raises(ConfigError, match="are both set; unset one") as caught:
+            load_settings()
+        assert TOKEN not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("[channels.slack]\nenabled = true", "config.toml: channels.slack is enabled but its secret"),
+            (
+                '[channels.slack]\nenabled = true\nmode = "bot"\nchannel = "C0123456789"',
+                'channels.slack has mode = "bot" but its secret is missing: set FOREWARN_SLACK_BOT_TOKEN',
+            ),
+            (
+                '[channels.webhook]\nenabled = true\nurl = "https://example.org/"',
+                "channels.webhook is enabled but its secret is missing: set FOREWARN_WEBHOOK_SECRET",
+            ),
+            ('[channels.slack]\nenabled = true\nmode = "bot"', "needs the channel's ID, as"),
+            (
+                '[channels.webhook]\nenabled = true\nurl = "http://example.org/"',
+                "channels.webhook: url must be https://HOST/PATH",
+            ),
+            (
+                '[channels.email]\nenabled = true\nrecipients = ["anna"]',
+                "channels.email: 'anna' is no mail address; write it as anna@example.org",
+            ),
+        ],
+    )
+    def test_a_channel_that_could_not_send_is_refused_by_the_file_and_the_key(
+        self, load: Load, text: str, told: str
+    ) -> None:
+        assert told in refused(load, text)
+
+    def test_a_url_that_may_be_secret_is_not_repeated(self, load: Load) -> None:
+        told = refused(load, f'[channels.webhook]\nurl = ["https://example.org/{TOKEN}"]')
+        assert "channels.webhook.url: input should be a valid string" in told
+        assert TOKEN not in told
+
     def test_a_secret_comes_from_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("FOREWARN_SLACK_WEBHOOK_URL", WEBHOOK)
         monkeypatch.setenv("FOREWARN_SMTP_PASSWORD", TOKEN)
         settings = load_settings()
-        assert settings.slack_webhook_url is not None
-        assert settings.slack_webhook_url.get_secret_value() == WEBHOOK
-        assert settings.smtp_password is not None
-        assert settings.smtp_password.get_secret_value() == TOKEN
+        assert settings.secrets["slack_webhook_url"].get_secret_value() == WEBHOOK
+        assert settings.secrets["smtp_password"].get_secret_value() == TOKEN
 
     def test_a_secret_is_never_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("FOREWARN_SLACK_WEBHOOK_URL", WEBHOOK)
@@ -317,8 +394,8 @@ class TestSecrets:
             repr(settings.model_dump()),
             repr(settings.model_dump(mode="json")),
             settings.model_dump_json(),
-            repr(settings.slack_webhook_url),
-            str(settings.smtp_password),
+            repr(settings.secrets),
+            str(settings.secrets["smtp_password"]),
         ):
             assert TOKEN not in text
 
@@ -339,8 +416,7 @@ class TestSecrets:
         path.write_text(f"{WEBHOOK}\n", encoding="utf-8")
         monkeypatch.setenv("FOREWARN_SLACK_WEBHOOK_URL_FILE", str(path))
         settings = load_settings()
-        assert settings.slack_webhook_url is not None
-        assert settings.slack_webhook_url.get_secret_value() == WEBHOOK
+        assert settings.secrets["slack_webhook_url"].get_secret_value() == WEBHOOK
         assert TOKEN not in repr(settings)
 
     def test_a_secret_file_that_cannot_be_read_names_its_variable(
@@ -375,7 +451,7 @@ class TestSecrets:
         assert load(f'{mail}username = "ops"').channels.email.username == "ops"
 
     def test_a_channel_that_is_off_needs_no_secret(self, load: Load) -> None:
-        assert load('[channels.email]\nusername = "ops"').smtp_password is None
+        assert load('[channels.email]\nusername = "ops"').secrets == {}
 
 
 class TestFile:

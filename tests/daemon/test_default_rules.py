@@ -11,11 +11,25 @@ from alerts.rule import Action, Rule
 from daemon.config import load_settings
 from daemon.default_rules import DEFAULT_RULES
 from monitors.drift import prepare_reference
+from monitors.live import Call, Live, Outcome
 from monitors.reading import Reading, State
 from monitors.watch import Facts, WatchState, watch
 
 FIRST = date(2023, 1, 2)
 FEATURES = ("one", "two", "three")
+
+
+LIVE = Live(
+    now_s=90.0,
+    providers=("yahoo",),
+    calls=(Call("yahoo", FIRST, 60.0, 1.0, Outcome.OK),),
+    channels=(),
+    sent=(),
+    sessions=20,
+    stumbled=0,
+    due_s=60.0,
+    forecast_s=90.0,
+)
 
 
 def facts_of(session: int) -> Facts:
@@ -35,6 +49,7 @@ def facts_of(session: int) -> Facts:
         failed_orders=0,
         bars_expected=40,
         bars_missing=0,
+        live=LIVE,
     )
 
 

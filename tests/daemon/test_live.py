@@ -129,13 +129,19 @@ async def test_the_daemon_runs_what_is_due_catches_up_and_stops_in_time(
         status = await until_judged(page, days[-1])
         assert await stop(process) == 0
     assert status["gate"]["state"] == "ACTIVE"
-    assert {loop["name"]: loop["ok"] for loop in status["loops"]} == {"delivery": True, "schedule": True}
+    loops = {loop["name"]: loop["ok"] for loop in status["loops"]}
+    assert set(loops) >= {"schedule", "tell", "store", "delivery", "delivery to console"}
+    assert all(loops.values())
     store = Database(url)
     tables = await dump(store)
     judged = [row for row in tables["runs"] if row[0] == "judge"]
     warmed = [row for row in tables["runs"] if row[0] == "features"]
     assert [row[2] for row in judged] == [days[-1]]  # history is only kept, never judged or told
     assert len(warmed) == 321
+    assert {(kind, name, outcome) for kind, name, _, outcome in tables["calls"]} == {
+        ("provider", "file", "ok")
+    }
+    assert {row[2] for row in tables["readings"] if row[1] == "staleness_s"} == {"provider:file"}
 
     async with running(tmp_path, url) as (process, page):  # nothing new is due: nothing is added
         await until_judged(page, days[-1])

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from daemon.clock import ReplayClock
 from daemon.compute import Compute
 from daemon.due import Due, due_of
-from daemon.feed import Feed, FeedError
+from daemon.feed import Feed, FeedError, Source
 from daemon.person import lift
 from daemon.session import Pipeline
 from daemon.sessions import Sessions
@@ -74,7 +74,7 @@ class Desk:
         tickers = self.provider.panel.tickers
         compute = Compute(None)
         self.pipeline = Pipeline(self.database, self.settings, self.clock, compute, tickers, ())
-        feed = Feed(self.provider, tickers)
+        feed = Feed((Source("sample", self.provider),), tickers)
         self.sessions = Sessions(
             self.database, self.settings, self.clock, self.pipeline, feed, self.exchange, ()
         )

@@ -1,0 +1,156 @@
+"""Which messages are superseded, which are folded, and which is sent next: pure decisions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.folding import best_probe, fold, heads, most_urgent
+from daemon.storage.parcel import WAITING, Status, Unsent
+
+AT = datetime(2024, 1, 2, tzinfo=UTC)
+
+
+def row(group: str, revision: int = 1, **values: object) -> Unsent:
+    return Unsent(
+        **cast(
+            "dict[str, Any]",
+            {
+                "group": group,
+                "revision": revision,
+                "channel": "slack",
+                "episode": "1",
+                "event": "firing",
+                "severity": 1,
+                "status": Status.PENDING,
+                "attempts": 0,
+                "created_at": AT,
+                "due_at": AT,
+                **values,
+            },
+        )
+    )
+
+
+def names(rows: tuple[Unsent, ...]) -> list[str]:
+    return [one.key for one in rows]
+
+
+def test_five_messages_are_told_one_by_one_and_six_as_one() -> None:
+    six = [row(f"g{i}") for i in range(6)]
+    assert fold(six[:5], above=5, most=200, working=True).digests == ()
+    (digest,) = fold(six, above=5, most=200, working=True).digests
+    assert names(digest) == [f"g{i}/1" for i in range(6)]
+
+
+def test_a_critical_message_is_not_buried_with_the_others() -> None:
+    storm = [row(f"g{i}") for i in range(10)] + [row("c", severity=2)]
+    (digest,) = fold(storm, above=5, most=200, working=True).digests
+    assert "c/1" not in names(digest)
+
+
+def test_many_critical_messages_are_folded_among_themselves() -> None:
+    storm = [row(f"g{i}", severity=i % 2 + 1) for i in range(20)]
+    folded = fold(storm, above=5, most=200, working=True).digests
+    assert [{one.severity for one in digest} for digest in folded] == [{2}, {1}]
+
+
+def test_a_digest_is_never_larger_than_asked() -> None:
+    digests = fold([row(f"g{i}") for i in range(1000)], above=5, most=200, working=True).digests
+    assert [len(digest) for digest in digests] == [200] * 5
+
+
+def test_digests_and_what_is_in_flight_or_in_doubt_are_left_alone() -> None:
+    rows = [row("folded.slack", i, episode="") for i in range(1, 10)]
+    rows += [row(f"u{i}", status=Status.UNKNOWN) for i in range(9)]
+    rows += [row(f"c{i}", status=Status.CLAIMED) for i in range(9)]
+    plan = fold(rows, above=5, most=200, working=True)
+    assert (plan.superseded, plan.digests) == ((), ())
+
+
+def test_stale_messages_go_as_one_digest_and_current_ones_by_themselves() -> None:
+    stale = [row(f"s{i}", 2, event="resolved") for i in range(4)]
+    fired = [row(f"s{i}", 1) for i in range(4)]
+    current = row("current", severity=2)
+    plan = fold([*fired, *stale, current], above=5, most=200, working=True)
+    assert [names(digest) for digest in plan.digests] == [[f"s{i}/2" for i in range(4)]]
+    assert sorted(one.key for one, _ in plan.superseded) == [f"s{i}/1" for i in range(4)]
+
+
+def test_a_resolution_goes_by_itself_where_the_firing_was_told() -> None:
+    over = [row(f"s{i}", 2, event="resolved", told=True) for i in range(4)]
+    assert fold(over, above=5, most=200, working=True).digests == ()
+
+
+def test_nothing_is_folded_while_the_channel_fails() -> None:
+    rows = [row(f"g{i}", revision) for i in range(10) for revision in (1, 2)]
+    plan = fold(rows, above=5, most=200, working=False)
+    assert len(plan.superseded) == 10
+    assert plan.digests == ()
+
+
+def test_a_message_that_keeps_failing_is_folded_with_those_it_holds_up() -> None:
+    stuck = row("g", 1, attempts=3, status=Status.RETRY)
+    later = row("g", 2, episode="2")
+    (digest,) = fold([stuck, later], above=5, most=200, working=True).digests
+    assert names(digest) == ["g/1", "g/2"]
+
+
+def test_no_message_overtakes_its_group_but_digests_are_free() -> None:
+    rows = (row("g", 2), row("g", 1), row("h"), row("folded.slack", 1), row("folded.slack", 2, severity=2))
+    assert sorted(names(heads(rows))) == ["folded.slack/1", "folded.slack/2", "g/1", "h/1"]
+    urgent = most_urgent(heads(rows))
+    assert urgent is not None
+    assert urgent.key == "folded.slack/2"
+
+
+def test_a_probe_prefers_what_was_not_tried_for_longest() -> None:
+    tried = [row("a", severity=2, tried_at=AT + timedelta(seconds=9)), row("b", tried_at=AT)]
+    probe = best_probe([*tried, row("c", severity=0)])
+    assert probe is not None
+    assert probe.key == "c/1"
+    probe = best_probe(tried)
+    assert probe is not None
+    assert probe.key == "b/1"
+
+
+rows_ = st.lists(
+    st.builds(
+        row,
+        st.sampled_from("abcdefgh"),
+        st.integers(1, 6),
+        episode=st.sampled_from(["", "1", "2"]),
+        event=st.sampled_from(["firing", "resolved", "reminder", "gate"]),
+        severity=st.integers(0, 2),
+        status=st.sampled_from([Status.PENDING, Status.RETRY, Status.UNKNOWN, Status.CLAIMED]),
+        attempts=st.integers(0, 4),
+        told=st.booleans(),
+    ),
+    unique_by=lambda one: one.key,
+    max_size=40,
+)
+
+
+@given(rows_, st.integers(1, 6), st.integers(2, 8), st.booleans())
+def test_every_message_has_one_fate_and_none_is_forgotten(
+    rows: list[Unsent], above: int, most: int, working: bool
+) -> None:
+    plan = fold(rows, above=above, most=most, working=working)
+    fates = Counter(one.key for one, _ in plan.superseded)
+    fates.update(one.key for digest in plan.digests for one in digest)
+    assert all(count == 1 for count in fates.values())
+    waiting = {one.key for one in rows if one.status in WAITING}
+    assert set(fates) <= waiting
+    superseded = {one.key for one, _ in plan.superseded}
+    for older, newer in plan.superseded:
+        assert (older.group, older.episode) == (newer.group, newer.episode)
+        assert older.revision < newer.revision
+        assert newer.key in waiting - superseded
+    assert all(1 <= len(digest) <= most for digest in plan.digests)
+    left = [one for one in rows if one.key in waiting - set(fates)]
+    if working:
+        assert sum(one.severity < 2 for one in left) <= above + 1  # and one stale message by itself

@@ -1,0 +1,205 @@
+"""`forewarn rules` and `forewarn alerts`, run in this process against a store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from alerts.message import Severity
+from alerts.rule import Action, Rule
+from daemon.alert_commands import read_span
+from daemon.cli import app
+from daemon.config import load_settings
+from daemon.config_error import ConfigError
+from daemon.storage.database import Database
+from daemon.storage.migrate import upgrade
+from daemon.verbs import VerbError
+from tests.alerts.cases import BAD, GOOD
+from tests.daemon.judged import Court
+
+CONFIG = """
+[rules.halt]
+metric = "psi"
+summary = "It breaks"
+threshold = 0.2
+severity = "critical"
+action = "halt"
+"""
+HALT = Rule("halt", "psi", "It breaks", threshold=0.2, severity=Severity.CRITICAL, action=Action.HALT)
+
+
+@pytest.fixture
+async def url(tmp_path: Path) -> AsyncIterator[str]:
+    """A store in which `halt` fired on the third of five sessions and was over on the fifth."""
+    store = Database(f"sqlite:///{tmp_path}/store.db", durable=False)
+    await upgrade(store)
+    court = Court(store, (HALT,), now=datetime.now(UTC) - timedelta(days=5))
+    for value in (GOOD, GOOD, BAD, BAD):
+        await court.hear(a=value, b=GOOD)
+    yield f"sqlite:///{tmp_path}/store.db"
+    await store.aclose()
+
+
+@pytest.fixture
+def run(tmp_path: Path, url: str) -> Callable[..., Result]:
+    (tmp_path / "config.toml").write_text(CONFIG)
+
+    def call(*words: str, store: bool = True) -> Result:
+        options = ["--config", str(tmp_path / "config.toml"), *(["--database", url] if store else [])]
+        return CliRunner().invoke(app, [*words, *options], env={"COLUMNS": "160"})
+
+    return call
+
+
+def load(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "other.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    return str(caught.value)
+
+
+class TestAlerts:
+    def test_the_list_shows_what_fires_and_who_has_it(self, run: Callable[..., Result]) -> None:
+        shown = run("alerts", "list").stdout
+        assert "firing" in shown
+        assert "halt/a" in shown
+        assert "> 0.2" in shown
+        assert "halt/b" not in shown
+        assert run("alerts", "ack", "halt", "--by", "anna").exit_code == 0
+        assert "anna has it" in run("alerts", "list").stdout
+
+    def test_the_list_as_json_holds_marks_and_reasons(self, run: Callable[..., Result]) -> None:
+        (alert,) = json.loads(run("alerts", "list", "--json").stdout)["alerts"]
+        assert (alert["fingerprint"], alert["group"], alert["severity"]) == ("halt/a", "halt", "critical")
+        assert (alert["marks"]["reason"], alert["marks"]["silenced"]) == ("first", False)
+
+    def test_the_timeline_says_what_happened_who_was_told_and_why(self, run: Callable[..., Result]) -> None:
+        run("alerts", "ack", "halt", "--by", "anna")
+        for name in ("halt", "halt/a"):
+            shown = run("alerts", "show", name).stdout
+            assert "halt/a: inactive -> firing at 0.9" in shown
+            assert "halt/1 firing to slack: pending" in shown
+            assert "told: it began to fire" in shown
+            assert "anna: acknowledged halt/a" in shown
+
+    def test_a_silence_is_made_listed_and_ended(self, run: Callable[..., Result]) -> None:
+        made = run("alerts", "silence", "ha*", "--for", "1h", "--reason", "known", "--by", "anna")
+        assert "Silence 1: ha* / * is not told until" in made.stdout
+        (silence,) = json.loads(run("alerts", "silences", "--json").stdout)["silences"]
+        assert (silence["rule"], silence["actor"], silence["reason"]) == ("ha*", "anna", "known")
+        assert "known" in run("alerts", "silences").stdout
+        assert run("alerts", "expire", "1").exit_code == 0
+        assert "Nothing is silenced" in run("alerts", "silences").stdout
+        assert "known" in run("alerts", "silences", "--all").stdout
+
+    def test_a_silence_over_no_rule_says_so(self, run: Callable[..., Result]) -> None:
+        made = run("alerts", "silence", "helt", "--for", "1h", "--reason", "known")
+        assert "No rule in force has such a name" in made.stdout
+
+    @pytest.mark.parametrize(
+        ("words", "text"),
+        [
+            (("ack", "helt"), "nothing called 'helt' is open"),
+            (("show", "helt"), "no alert and no group is called 'helt'"),
+            (("expire", "4"), "there is no silence 4"),
+            (("silence", "halt", "--for", "1y", "--reason", "x"), "'1y' is no span of time"),
+        ],
+    )
+    def test_what_cannot_be_done_is_refused(
+        self, run: Callable[..., Result], words: tuple[str, ...], text: str
+    ) -> None:
+        done = run("alerts", *words)
+        assert isinstance(done.exception, VerbError)
+        assert text in str(done.exception)
+
+    @pytest.mark.parametrize(
+        ("text", "hours"), [("30m", 0.5), ("1h", 1), ("2d", 48), ("1w", 168), ("1.5h", 1.5)]
+    )
+    def test_a_span_of_time_is_read_as_people_write_it(self, text: str, hours: float) -> None:
+        assert read_span(text) == timedelta(hours=hours)
+
+
+class TestRulesCheck:
+    def test_every_rule_is_said_in_a_sentence_with_its_false_alarms(self, run: Callable[..., Result]) -> None:
+        done = run("rules", "check", store=False)
+        text = " ".join(done.stdout.split())
+        assert done.exit_code == 0
+        assert "It breaks. Fires when the population stability index of a feature (psi) is above 0.2;" in text
+        assert "it is told as critical and lets nothing pass until a person resumes" in text
+        assert "by chance alone it fires 15.6 times a calm year" in text
+
+    def test_a_metric_that_no_monitor_measures_is_doubted(
+        self, run: Callable[..., Result], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "config.toml"
+        path.write_text('[rules.mine]\nmetric = "queue_of_mine"\nsummary = "x"\nthreshold = 1')
+        done = run("rules", "check", "--json", store=False)
+        assert done.exit_code == 1
+        assert json.loads(done.stdout)["doubts"] == [
+            "rules.mine: no monitor measures 'queue_of_mine', so the rule only fires on readings that "
+            "another program posts"
+        ]
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ('[rules.mine]\nmetric = "drawdwn"\nsummary = "x"\nthreshold = 1', "did you mean 'drawdown'?"),
+            ('[rules.market_break]\ninhibited_by = ["bars_mising"]', "did you mean 'bars_missing'?"),
+            ('[rules.bars_missing]\ninhibited_by = ["drift_evidence"]', "inhibit each other in a circle"),
+            ('[rules."a/b"]\nmetric = "psi"\nsummary = "x"\nthreshold = 1', "no slash"),
+            ('[[alerts.routes]]\nname = "n"\nchannels = ["slak"]', "did you mean 'slack'?"),
+            ('[[alerts.routes]]\nname = "n"\nchannels = ["email"]', "channels.email.enabled = true"),
+            ('[[alerts.routes]]\nname = "n"\nchannels = []', "alerts.routes.n.channels is empty"),
+            (
+                '[[alerts.routes]]\nname = "n"\nchannels = ["console"]\nescalate_minutes = 5',
+                "escalate_minutes and escalate_to belong together",
+            ),
+            (
+                '[[alerts.windows]]\nname = "w"\nbegins = "8"\nends = "25:00"\nzone = "Mars"',
+                "no such time zone",
+            ),
+            ("[alerts]\ntick_second = 5", "did you mean 'tick_seconds'?"),
+        ],
+    )
+    def test_what_cannot_be_used_is_refused_with_the_file_and_the_fix(
+        self, tmp_path: Path, text: str, said: str
+    ) -> None:
+        error = load(tmp_path, text)
+        assert error.startswith(str(tmp_path / "other.toml"))
+        assert said in error
+
+
+class TestRulesTest:
+    def rehearse(self, run: Callable[..., Result], *words: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(run("rules", "test", "--json", *words).stdout)
+        return found
+
+    def test_it_says_what_would_have_fired_been_told_and_paused(self, run: Callable[..., Result]) -> None:
+        found = self.rehearse(run)
+        assert (found["first"], found["last"], found["sessions"]) == ("2024-01-03", "2024-01-06", 4)
+        line = next(one for one in found["lines"] if one["rule"] == "halt")
+        assert (line["fired"], line["sessions"], line["told"]) == (1, 2, 1)
+        (closure,) = found["closures"]
+        assert (closure["start"], closure["end"], closure["state"]) == ("2024-01-05", None, "HALTED")
+        told = [(one["session"], one["group"], one["reason"]) for one in found["told"]]
+        assert told == [("2024-01-05", "halt", "first")]
+
+    def test_a_span_leaves_out_what_lies_before_and_after(self, run: Callable[..., Result]) -> None:
+        assert self.rehearse(run, "--to", "2024-01-04")["closures"] == []
+        assert self.rehearse(run, "--from", "2024-01-06")["sessions"] == 1
+
+    def test_the_table_is_for_people(self, run: Callable[..., Result]) -> None:
+        shown = run("rules", "test").stdout
+        assert "Trading would have been paused" in shown
+        assert "2024-01-05 to the end" in shown
+        assert "People would have been told" in shown
+
+    def test_without_readings_it_says_so(self, run: Callable[..., Result]) -> None:
+        assert "No reading is stored" in run("rules", "test", "--from", "2030-01-01").stdout
