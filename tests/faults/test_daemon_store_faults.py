@@ -1,0 +1,104 @@
+"""The daemon itself on a store that is locked, and then full: it lives on and serves no ACTIVE gate."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from market.exchange import load_exchange
+from tests.daemon.test_live import (
+    CONFIG,
+    FOREWARN,
+    page_of,
+    recent_sessions,
+    stop,
+    until_judged,
+    write_recent_prices,
+)
+from tests.faults.disk import full, small_disk
+from tests.faults.test_store_faults import HEALTHY_S, locked
+from tests.stand_ins.webhook import SECRET, WebhookStandIn
+
+NOTICED_S = 20.0
+"""Seconds within which a store that fails is shown: 10 without a heartbeat, and the machine's own."""
+
+WEBHOOK = """
+[channels.webhook]
+enabled = true
+min_severity = "info"
+url = "{url}"
+"""
+
+
+@asynccontextmanager
+async def daemon(folder: Path, store: Path) -> AsyncIterator[tuple[Process, str]]:
+    """Run the daemon; its page is told."""
+    environment = {**os.environ, "FOREWARN_WEBHOOK_SECRET": SECRET}
+    process = await asyncio.create_subprocess_exec(
+        FOREWARN, "run", "--config", folder / "config.toml", "--database", f"sqlite:///{store}",
+        stdout=DEVNULL, stderr=PIPE, env=environment,
+    )  # fmt: skip
+    drain: asyncio.Task[bytes] | None = None
+    try:
+        page = await page_of(process)
+        assert process.stderr is not None
+        drain = asyncio.create_task(process.stderr.read())
+        yield process, page
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        if drain is not None:
+            await drain
+
+
+async def gate_of(page: str) -> dict[str, Any]:
+    """Return the gate as the daemon serves it."""
+    async with aiohttp.ClientSession() as visitor, visitor.get(page + "status") as response:
+        found: dict[str, Any] = json.loads(await response.text()).get("gate") or {"state": "UNKNOWN"}
+    return found
+
+
+async def until_gate(page: str, *, active: bool, within_s: float) -> float:
+    """Wait until the gate is served as ACTIVE, or as something else. Returns after how many seconds."""
+    loop = asyncio.get_running_loop()
+    begun_s = loop.time()
+    async with asyncio.timeout(within_s):
+        while True:
+            if ((await gate_of(page))["state"] == "ACTIVE") is active:
+                break
+            await asyncio.sleep(0.2)
+    return loop.time() - begun_s
+
+
+@pytest.mark.timeout(240)
+async def test_the_daemon_serves_no_active_gate_while_its_store_is_locked_or_full(tmp_path: Path) -> None:
+    days = recent_sessions(load_exchange("XNYS"), 324)
+    write_recent_prices(tmp_path, days)
+    async with WebhookStandIn() as webhook:
+        config = CONFIG.format(folder=tmp_path) + WEBHOOK.format(url=webhook.url)
+        (tmp_path / "config.toml").write_text(config)
+        with small_disk(tmp_path / "disk") as disk:
+            store = disk / "store.db"
+            async with daemon(tmp_path, store) as (process, page):
+                await until_judged(page, days[-1])
+                await until_gate(page, active=True, within_s=HEALTHY_S)
+                with locked(store):
+                    await until_gate(page, active=False, within_s=NOTICED_S)
+                await until_gate(page, active=True, within_s=HEALTHY_S)
+                with full(disk, store):
+                    await until_gate(page, active=False, within_s=NOTICED_S)
+                await until_gate(page, active=True, within_s=HEALTHY_S)
+                assert process.returncode is None
+                assert await stop(process) == 0
+    assert webhook.taken
+    assert not webhook.repeats
