@@ -280,7 +280,7 @@ def _extreme(x: FloatArray, n: int, pick: np.ufunc) -> FloatArray:
 
 def _by_session(x: FloatArray) -> FloatArray:
     """Return the values with the sessions along the first axis, in one stretch of memory."""
-    return np.ascontiguousarray(np.moveaxis(x, -1, 0))
+    return np.ascontiguousarray(x.transpose(-1, *range(x.ndim - 1)))
 
 
 def _padded(x: FloatArray, sessions: int) -> FloatArray:
@@ -289,7 +289,7 @@ def _padded(x: FloatArray, sessions: int) -> FloatArray:
     out = np.empty((sessions, *x.shape[1:]))
     out[:missing] = np.nan
     out[missing:] = x
-    return np.moveaxis(out, 0, -1)
+    return out.transpose(*range(1, out.ndim), 0)
 
 
 def _checked(n: int, least: int = 1) -> None:

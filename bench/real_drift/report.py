@@ -73,7 +73,7 @@ def drift_table(collection: Collection, answers: Sequence[Answer]) -> Table:
     for contest in held:
         cells = [contest.peer, contest.detector, contest.words]
         cells += [_cell(collection, outcome) for outcome in contest.outcomes]
-        cells.append(f"{_mean_f1(contest):.2f}")
+        cells.append(f"{_mean_f1(contest):.2f}" if _keeps(contest) else "over budget")
         rows.append((*cells, contest.shown) if collection.shown is not None else tuple(cells))
     rows += [
         (answer.peer, f"failed: {answer.error}", *("-" for _ in head[2:]))
@@ -90,7 +90,8 @@ def losses(collection: Collection, held: Sequence[Contest]) -> tuple[str, ...]:
     """At each budget, the peers that did better than the best of ours; on the whole, by mean F1.
 
     Better is a shorter mean delay where the collection ranks by it, else a higher F1, then a shorter delay.
-    A detector that raised more than half as much again as its budget does not count at that budget.
+    A detector that raised more than half as much again as its budget does not count at that budget, nor on
+    the whole.
     """
     said = []
     for i, budget in enumerate(collection.budgets):
@@ -107,6 +108,7 @@ def losses(collection: Collection, held: Sequence[Contest]) -> tuple[str, ...]:
             for one in kept
             if one.peer != OURS.name and _rank(collection, one.outcomes[i]) > mark
         ]
+    held = [one for one in held if _keeps(one)]
     mine = max((one for one in held if one.peer == OURS.name), key=_mean_f1, default=None)
     if mine is not None:
         said += [
@@ -122,6 +124,11 @@ def _rank(collection: Collection, outcome: Outcome) -> tuple[float, float]:
     if collection.longest is not None:
         return -round(found.mean_delay(collection.longest), 1), found.hits
     return round(found.f1, 2), -(found.delay if math.isfinite(found.delay) else math.inf)
+
+
+def _keeps(contest: Contest) -> bool:
+    """Whether it stays near every budget."""
+    return all(one.score.false_rate <= OVER * one.budget for one in contest.outcomes)
 
 
 def _mean_f1(contest: Contest) -> float:

@@ -32,7 +32,7 @@ LEAST: Final = 3
 )
 def after_hours_share(d: Derived) -> FloatArray:
     """Share of the day's volume outside regular hours (Barclay and Hendershott 2003)."""
-    return (d.extra(PRE) + d.extra(POST)) / d.volume
+    return (d.read(PRE) + d.read(POST)) / d.volume
 
 
 @register(
@@ -59,7 +59,7 @@ def after_hours_z_60(d: Derived) -> FloatArray:
 )
 def premarket_z_60(d: Derived) -> FloatArray:
     """z-score of the share traded before the open on its weekday (Barclay and Hendershott 2003)."""
-    return _weekday_z(d, d.extra(PRE) / d.volume)
+    return _weekday_z(d, d.read(PRE) / d.volume)
 
 
 @register(
@@ -72,7 +72,7 @@ def premarket_z_60(d: Derived) -> FloatArray:
 )
 def postmarket_z_60(d: Derived) -> FloatArray:
     """z-score of the share traded after the close on its weekday (Barclay and Hendershott 2003)."""
-    return _weekday_z(d, d.extra(POST) / d.volume)
+    return _weekday_z(d, d.read(POST) / d.volume)
 
 
 def _weekday_z(d: Derived, share: FloatArray) -> FloatArray:

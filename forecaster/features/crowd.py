@@ -235,7 +235,7 @@ class Crowd:
 
 
 def _short_share(derived: Derived) -> FloatArray:
-    return derived.extra("short_volume") / derived.extra("off_exchange_volume")
+    return derived.read("short_volume") / derived.read("off_exchange_volume")
 
 
 def _steps(name: str, level: FloatArray) -> FloatArray:

@@ -83,7 +83,7 @@ class Derived:
         """Traded value, USD."""
         return np.asfortranarray(self.window.dollars)
 
-    def extra(self, name: str) -> FloatArray:
+    def read(self, name: str) -> FloatArray:
         """One of the window's extras."""
         return np.asfortranarray(self.window.extras[name])
 

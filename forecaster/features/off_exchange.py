@@ -25,7 +25,7 @@ SHORT = "short_volume"
 )
 def off_exchange_share(d: Derived) -> FloatArray:
     """Share of the volume traded off exchange (Zhu 2014)."""
-    return d.extra(OFF_EXCHANGE) / d.volume
+    return d.read(OFF_EXCHANGE) / d.volume
 
 
 @register(
@@ -49,7 +49,7 @@ def off_exchange_z_60(d: Derived) -> FloatArray:
 )
 def short_share(d: Derived) -> FloatArray:
     """Share of the off-exchange volume that was sold short (SqueezeMetrics 2017)."""
-    return d.extra(SHORT) / d.extra(OFF_EXCHANGE)
+    return d.read(SHORT) / d.read(OFF_EXCHANGE)
 
 
 @register(

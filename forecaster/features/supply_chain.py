@@ -24,7 +24,7 @@ CUSTOMERS = "customer_return"
 )
 def customer_momentum_21(d: Derived) -> FloatArray:
     """What the customers gained in 21 sessions above their sectors (Cohen and Frazzini 2008)."""
-    return window_sum(d.extra(CUSTOMERS), 21)
+    return window_sum(d.read(CUSTOMERS), 21)
 
 
 @register(
@@ -37,7 +37,7 @@ def customer_momentum_21(d: Derived) -> FloatArray:
 )
 def customer_lead_21(d: Derived) -> FloatArray:
     """That gain less the ticker's own above the market, 21 sessions (Cohen and Frazzini 2008)."""
-    return window_sum(d.extra(CUSTOMERS) - (d.steps - d.window.market), 21)
+    return window_sum(d.read(CUSTOMERS) - (d.steps - d.window.market), 21)
 
 
 @register(
@@ -50,4 +50,4 @@ def customer_lead_21(d: Derived) -> FloatArray:
 )
 def customer_lead_5(d: Derived) -> FloatArray:
     """That gain less the ticker's own above the market, 5 sessions (Cohen and Frazzini 2008)."""
-    return window_sum(d.extra(CUSTOMERS) - (d.steps - d.window.market), 5)
+    return window_sum(d.read(CUSTOMERS) - (d.steps - d.window.market), 5)

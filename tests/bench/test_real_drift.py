@@ -194,3 +194,13 @@ def test_where_delays_rank_the_slower_peer_with_fewer_false_alarms_is_no_loss() 
         drift_table(Collection("Streams", "", streams, (10.0,), "days", longest=10), answers[::-1]).losses
         == ()
     )
+
+
+def test_a_detector_far_over_its_budget_is_not_compared() -> None:
+    streams = tuple(stream(name, 100, Change(50, 60)) for name in "ab")
+    wild = [{"setting": {}, "alarms": {"levels:a": [20, 30, 50], "levels:b": [20, 30, 50]}}]
+    calm = [{"setting": {}, "alarms": {"levels:a": [58], "levels:b": []}}]
+    answers = [Answer("Forewarn", {"bets": calm}), Answer("Peer", {"test": wild})]
+    table = drift_table(Collection("Streams", "Made up.", streams, (5.0,), "days", longest=10), answers)
+    assert table.rows[1][-1] == "over budget"
+    assert table.losses == ()

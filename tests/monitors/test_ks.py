@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import ks_2samp, kstwobign
@@ -86,9 +86,11 @@ def test_the_p_value_is_scipys() -> None:
 @given(st.one_of(ROUND, SMOOTH), st.one_of(ROUND, SMOOTH))
 def test_the_counted_p_value_equals_scipys(reference: FloatArray, current: FloatArray) -> None:
     distance = ks(np.sort(reference), np.sort(current))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
         expected = ks_2samp(reference, current).pvalue
+    # where scipy cannot count (it says so, and gives the asymptotic value) there is nothing to compare with
+    assume(not any("Exact calculation unsuccessful" in str(one.message) for one in told))
     assert ks_p(distance, reference.size, current.size) == pytest.approx(expected, abs=1e-12)
 
 
