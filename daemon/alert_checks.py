@@ -14,6 +14,10 @@ from daemon.config_error import nearest
 from daemon.settings import Settings
 from monitors.metrics import METRICS
 
+RESERVED = frozenset({"delivery", "gate", "test"})
+RESERVED_PREFIXES = ("folded.", "digest-")
+"""Groups of Forewarn's own messages."""
+
 
 def problems(settings: Settings) -> Iterator[str]:
     """Yield what makes the rules and routes of a configuration unusable: the key, what is wrong, the fix."""
@@ -34,6 +38,8 @@ def problems(settings: Settings) -> Iterator[str]:
             if other not in written:
                 meant = nearest(other, names)
                 yield f"rules.{rule.name}.inhibited_by names {other!r}, which is no rule{meant}"
+        if rule.place in RESERVED or rule.place.startswith(RESERVED_PREFIXES):
+            yield f"rules.{rule.name}: the group {rule.place!r} is Forewarn's own; choose another name"
         if rule.metric not in METRICS and difflib.get_close_matches(rule.metric, METRICS, n=1, cutoff=0.75):
             yield (
                 f"rules.{rule.name}.metric = {rule.metric!r}: no monitor measures that"

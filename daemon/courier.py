@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
@@ -67,6 +67,7 @@ class Courier:
         self.sent = 0
         self.announces = False
         self.doubt = ""
+        self.held_since: datetime | None = None
         self._database = database
         self._settings = settings
         self._clock = clock
@@ -100,7 +101,7 @@ class Courier:
         )
         if state.held_until is not None:
             left_s = (state.held_until - self._clock.now()).total_seconds()
-            self.pacer.hold(self._clock.seconds() + min(left_s, self._settings.longest_retry_seconds))
+            self.pacer.hold(self._clock.seconds() + min(left_s, self._settings.longest_hold_seconds))
 
     def pause_s(self) -> float:
         """Return the seconds until it is worth looking again."""
@@ -262,7 +263,7 @@ class Courier:
 
     def _arrived(self, parcel: Parcel, reference: str) -> Outcome:
         recovered, changed = self.breaker.succeeded(), self.state != WORKS
-        self.state, self.doubt = WORKS, ""
+        self.state, self.doubt, self.held_since = WORKS, "", None
         now = self._clock.now()
         return Outcome(
             parcel, Status.SENT, now, reference=reference, changed=changed, recovered=recovered or changed
@@ -280,12 +281,15 @@ class Courier:
         return replace(self._again(parcel, status, text, counted=counted), changed=changed)
 
     def _held(self, parcel: Parcel, status: Status, error: DeliveryError, seconds: float) -> Outcome:
-        """Obey the receiver's wish for silence: nothing goes there before."""
+        """Obey the receiver's wish for silence: nothing goes there before. An endless one is a failure."""
+        now = self._clock.now()
+        if now - parcel.written_at > timedelta(hours=self._settings.max_age_hours):
+            return self._lost(parcel, f"given up, still asked for silence: {error}")
         seconds = max(0.0, min(seconds, self._settings.longest_hold_seconds))
         self.pacer.hold(self._clock.seconds() + seconds)
-        until = self._clock.now() + timedelta(seconds=seconds)
+        until = now + timedelta(seconds=seconds)
+        self.held_since = self.held_since or now
         self.state = replace(self.state, held_until=until)
-        now = self._clock.now()
         return Outcome(parcel, status, now, error=str(error), due=until, counted=False, changed=True)
 
     def _again(self, parcel: Parcel, status: Status, error: str, *, counted: bool) -> Outcome:

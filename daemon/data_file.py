@@ -29,6 +29,10 @@ class DataFile:
         """
         self._path = path
         self._table = _read(path)
+        names = self._table.column_names
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise DataFileError(f"{path}: two columns are named {twice!r}; give each its own name")
         if self._table.num_rows == 0:
             raise DataFileError(f"{path}: the table has no rows; give at least one")
 
@@ -49,10 +53,18 @@ class DataFile:
             DataFileError: There is no such column or it holds something else than numbers.
         """
         column = self._column(name)
+        if pa.types.is_null(column.type):
+            return np.full(len(column), np.nan)
         if not _is_number(column.type):
             found = next((value for value in column.to_pylist() if value is not None), None)
             raise DataFileError(f"{self._path}: column {name!r} holds {found!r}, numbers are needed")
         return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+
+    def numbers_if_any(self, name: str) -> FloatArray:
+        """Return a column as float64, shape (rows,), all NaN where it is missing or holds something else."""
+        if name in self.names and _is_number(self._table.column(name).type):
+            return self.numbers(name)
+        return np.full(self._table.num_rows, np.nan)
 
     def labels(self, name: str) -> NDArray[np.str_]:
         """Return a column as text, shape (rows,), whatever it holds; dates and numbers sort as such.

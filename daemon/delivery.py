@@ -219,6 +219,8 @@ class Delivery:
             text = f"has not answered since {state.failing_since:%Y-%m-%d %H:%M} UTC"
         elif state.held_until and state.held_until - now >= longest:
             text = f"asks for silence until {state.held_until:%Y-%m-%d %H:%M} UTC"
+        elif courier.held_since and now - courier.held_since >= longest:
+            text = f"has asked for silence again and again since {courier.held_since:%Y-%m-%d %H:%M} UTC"
         elif courier.doubt:
             text = courier.doubt
         else:

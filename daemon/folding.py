@@ -59,8 +59,10 @@ def fold(unsent: Sequence[Unsent], *, above: int, most: int, working: bool) -> F
         over = newest.event == Event.RESOLVED and not newest.told
         fired = [row for row in rows[:-1] if row.severity == _CRITICAL and row.event != Event.RESOLVED]
         pair = [fired[-1], newest] if over and fired else [newest]
-        superseded += [(row, newest) for row in rows if row not in pair]
-        (stale if over else kept).extend(pair)
+        # one that is less urgent goes to fewer people, so it never stands in for one that is more
+        alone = [row for row in rows if row not in pair and row.severity > newest.severity and not over]
+        superseded += [(row, newest) for row in rows if row not in pair and row not in alone]
+        (stale if over else kept).extend([*alone, *pair])
     if not working:
         return Folding(tuple(superseded))
     stuck = _stuck(kept)

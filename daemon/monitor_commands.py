@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_format
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from monitors.performance_report import performance_report
 from monitors.reading import Reading, State
 
 EXIT = {State.OK: 0, State.WARN: 0, State.BREACH: 1, State.NO_DATA: 2}
+LARGEST_RETURN = 10.0  # a fraction a period; more is money, or per cent
 STYLE = {State.OK: "green", State.WARN: "yellow", State.BREACH: "bold red", State.NO_DATA: "blue"}
 
 
@@ -32,23 +33,27 @@ def drift(reference: Path, current: Path, columns: Sequence[str], *, json: bool,
         DataFileError: A file or column cannot be used.
     """
     old, new = DataFile(reference), DataFile(current)
-    names = tuple(columns) or tuple(name for name in old.numeric() if name in new.numeric())
-    if not names:
+    names = tuple(columns) or old.numeric()
+    if not set(names) & set(new.numeric()):
         raise DataFileError(f"{reference} and {current} share no column of numbers; name some with --column")
+    take = new.numbers if columns else new.numbers_if_any
     report = drift_report(
         np.column_stack([old.numbers(name) for name in names]),
-        np.column_stack([new.numbers(name) for name in names]),
+        np.column_stack([take(name) for name in names]),
         names,
     )
-    if plot:
-        plot_drift(report, plot)
-    notes = tuple(
+    notes = [
         f"Incident: {', '.join(one.members)} ({one.contribution:.0%} of the evidence, p = {one.p:.2g})"
         for one in report.incidents
-    )
-    return _tell(
+    ]
+    if gone := [name for name in names if name not in new.numeric()]:
+        notes.append(f"No numbers in {current.name}: {', '.join(gone)}")
+    code = _tell(
         f"{current.name} against {reference.name}", report.readings, report.verdict, notes, json=json
     )
+    if plot:
+        _draw(plot, lambda path: plot_drift(report, path))
+    return code
 
 
 def calibration(
@@ -73,9 +78,10 @@ def calibration(
         report = calibration_report(stated, came, times, groups)
     except ValueError as error:
         raise DataFileError(f"{file}: columns {probability!r} and {outcome!r}: {error}") from None
+    code = _tell(file.name, report.readings, report.verdict, (), json=json)
     if plot:
-        plot_calibration(report, plot)
-    return _tell(file.name, report.readings, report.verdict, (), json=json)
+        _draw(plot, lambda path: plot_calibration(report, path))
+    return code
 
 
 def performance(file: Path, returns: str, *, json: bool, plot: Path | None) -> int:
@@ -85,10 +91,24 @@ def performance(file: Path, returns: str, *, json: bool, plot: Path | None) -> i
         DataFileError: The file or the column cannot be used.
     """
     values = DataFile(file).numbers(returns)
+    odd = np.flatnonzero(np.isfinite(values) & ((values < -1.0) | (values > LARGEST_RETURN)))
+    if odd.size:
+        raise DataFileError(
+            f"{file}: column {returns!r}, row {odd[0] + 1} holds {values[odd[0]]:g}: returns are fractions "
+            f"from -1 to {LARGEST_RETURN:g} (0.01 is 1 %); divide profits by the capital"
+        )
     report = performance_report(values)
+    code = _tell(file.name, report.readings, report.verdict, (), json=json)
     if plot:
-        plot_performance(values, report.verdict, plot)
-    return _tell(file.name, report.readings, report.verdict, (), json=json)
+        _draw(plot, lambda path: plot_performance(values, report.verdict, path))
+    return code
+
+
+def _draw(path: Path, draw: Callable[[Path], object]) -> None:
+    try:
+        draw(path)
+    except OSError as error:
+        raise DataFileError(f"--plot {path}: cannot be written: {error.strerror}") from None
 
 
 def _tell(

@@ -113,6 +113,24 @@ class TestRetryAfter:
         await desk.until(30)
         assert slack.tried == 3
 
+    async def test_a_restart_remembers_a_long_one_too(self, desk: Desk) -> None:
+        slack = Receiver("slack", TransientError("ratelimited", retry_after_s=3600.0))
+        desk.open(slack)
+        await desk.put(message("a"))
+        await desk.delivery.drain()
+        desk.open(slack)
+        await desk.delivery.recover()
+        await desk.until(3599)
+        assert slack.tried == 1
+
+    async def test_one_that_never_ends_is_told_on_the_other_channels(self, desk: Desk) -> None:
+        slack, email = Receiver("slack"), Receiver("email")
+        slack.down = TransientError("ratelimited", retry_after_s=60.0)
+        desk.open(slack, email)
+        await desk.put(message("a"))
+        await desk.until(900)
+        assert [one.group for one in email.took] == ["delivery"]
+
     async def test_it_costs_a_message_none_of_its_attempts(self, desk: Desk) -> None:
         slack = Receiver("slack", *[TransientError("ratelimited", retry_after_s=1.0) for _ in range(30)])
         desk.open(slack, max_attempts=2)

@@ -86,6 +86,15 @@ def test_a_resolution_goes_by_itself_where_the_firing_was_told() -> None:
     assert fold(over, above=5, most=200, working=True).digests == ()
 
 
+def test_a_less_urgent_message_never_stands_in_for_a_more_urgent_one() -> None:
+    fired, more, later = row("g", 1, severity=2), row("g", 2, severity=1), row("g", 3, severity=1)
+    folding = fold([fired, more, later], above=5, most=200, working=True)
+    assert folding.superseded == ((more, later),)
+    assert fold(
+        [more, fired_again := row("g", 3, severity=2)], above=5, most=200, working=True
+    ).superseded == ((more, fired_again),)
+
+
 def test_nothing_is_folded_while_the_channel_fails() -> None:
     rows = [row(f"g{i}", revision) for i in range(10) for revision in (1, 2)]
     plan = fold(rows, above=5, most=200, working=False)

@@ -70,6 +70,22 @@ def test_a_window_too_small_to_judge_says_so(run: Run, tmp_path: Path) -> None:
     assert json.loads(out)["verdict"] == "no_data"
 
 
+@pytest.mark.parametrize("lost", ["gone", "empty", "text"])
+def test_a_column_without_numbers_is_never_ok(run: Run, tmp_path: Path, lost: str) -> None:
+    rng = np.random.default_rng(3)
+    older = table(tmp_path, "old.csv", a=rng.normal(size=4000), b=rng.normal(size=4000))
+    cells: dict[str, dict[str, list[object]]] = {
+        "gone": {},
+        "empty": {"a": [None] * 250},
+        "text": {"a": ["n/a!"] * 250},
+    }
+    newer = table(tmp_path, "new.csv", b=rng.normal(size=250), **cells[lost])
+    code, out, _ = run("drift", older, newer)
+    assert code == 1
+    assert "No numbers in new.csv: a" in out
+    assert "data_quality" in out
+
+
 @pytest.mark.parametrize(("edge", "code"), [(1.0, 0), (0.0, 1)])
 def test_calibration_tells_a_claimed_edge_from_a_real_one(
     run: Run, tmp_path: Path, edge: float, code: int
@@ -103,12 +119,23 @@ def test_performance_finds_a_series_that_loses(run: Run, tmp_path: Path) -> None
         (("performance", "t.csv", "--return", "name"), "column 'name' holds 'x', numbers are needed"),
         (("calibration", "t.csv", "--probability", "return", "--outcome", "return"), "t.csv: columns"),
         (("performance", "empty.csv", "--return", "a"), "empty.csv: the table has no rows"),
+        (("performance", "t.csv", "--return", "return"), "row 2 holds -3: returns are fractions"),
+        (("drift", "twice.csv", "twice.csv"), "two columns are named 'a'"),
     ],
 )
 def test_bad_tables_are_named(run: Run, tmp_path: Path, words: tuple[str, ...], text: str) -> None:
     (tmp_path / "data.txt").touch()
-    table(tmp_path, "t.csv", **{"return": [5.0, -3.0], "name": ["x", "y"]})
+    (tmp_path / "twice.csv").write_text("a,a\n1,2\n", encoding="utf-8")
+    table(tmp_path, "t.csv", **{"return": [0.5, -3.0], "name": ["x", "y"]})
     table(tmp_path, "empty.csv", a=[])
     code, out, err = run(*words)
     assert (code, out) == (3, "")
     assert text in err
+
+
+def test_a_picture_that_cannot_be_written_is_bad_input(run: Run, tmp_path: Path) -> None:
+    name = table(tmp_path, "r.csv", ret=np.random.default_rng(5).normal(0.001, 0.01, 600))
+    code, out, err = run("performance", name, "--return", "ret", "--plot", "nowhere/p.png")
+    assert code == 3
+    assert "--plot nowhere/p.png: cannot be written" in err
+    assert "Verdict" in out

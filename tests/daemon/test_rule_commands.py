@@ -151,6 +151,7 @@ class TestRulesCheck:
         ("text", "said"),
         [
             ('[rules.mine]\nmetric = "drawdwn"\nsummary = "x"\nthreshold = 1', "did you mean 'drawdown'?"),
+            ('[rules.market_break]\ngroup = "delivery"', "the group 'delivery' is Forewarn's own"),
             ('[rules.market_break]\ninhibited_by = ["bars_mising"]', "did you mean 'bars_missing'?"),
             ('[rules.bars_missing]\ninhibited_by = ["drift_evidence"]', "inhibit each other in a circle"),
             ('[rules."a/b"]\nmetric = "psi"\nsummary = "x"\nthreshold = 1', "no slash"),
