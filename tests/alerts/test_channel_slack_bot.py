@@ -567,7 +567,7 @@ class TestChart:
         self, slack: SlackApiStandIn, bot: Bot, caplog: pytest.LogCaptureFixture
     ) -> None:
         def draw(_: Curve) -> bytes:
-            raise RuntimeError("no fonts in /root/secret")
+            raise RuntimeError("no fonts in the secret folder")
 
         channel = bot(draw=draw)
         assert await channel.send(replace(FIRST, curve=CURVE))
