@@ -140,6 +140,11 @@ class Alert:
         return fingerprint(self.rule, self.subject)
 
     @property
+    def spell(self) -> str:
+        """The identity of its present state: another one each time it begins to fire."""
+        return f"{self.fingerprint}#{self.moves}"
+
+    @property
     def is_open(self) -> bool:
         """Whether it is something to tell."""
         return self.state in OPEN
@@ -260,6 +265,8 @@ def advance(alert: Alert, rule: Rule, reading: Reading | None, session: date, *,
     fresh = alert.counted != session
     if fresh:
         alert = _older(alert, rule, session)
+    if alert.state is AlertState.FIRING and rule.latches and not alert.latches:
+        alert = replace(alert, latches=True)  # its rule asks for more than when it began
     if reading is None or verdict is Verdict.NO_DATA:
         return _lacking(alert, rule, session, fresh=fresh)
     if alert.blind:

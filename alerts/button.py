@@ -60,6 +60,7 @@ class Button:
         episode: The spell of firing it was drawn for; told, not trusted.
         epoch: The gate's epoch when it was drawn; None where the message did not speak of trading.
         drawn_at: When, aware UTC.
+        key: The message it was drawn under; told, not trusted. A newer word about the spell makes it stale.
     """
 
     verb: Verb
@@ -67,6 +68,7 @@ class Button:
     episode: str
     epoch: int | None
     drawn_at: datetime
+    key: str = ""
 
     def write(self) -> str:
         """Return it as JSON, well below what a chat lets a button carry."""
@@ -76,6 +78,7 @@ class Button:
                 "group": self.group[:_NAME_LIMIT],
                 "episode": self.episode[:_NAME_LIMIT],
                 "epoch": self.epoch,
+                "key": self.key[: 2 * _NAME_LIMIT],
                 "drawn_at": self.drawn_at.astimezone(UTC).isoformat(timespec="milliseconds"),
             },
             separators=(",", ":"),
@@ -91,7 +94,8 @@ def read_button(text: str) -> Button:
     try:
         found = json.loads(text)
         epoch, drawn_at = found["epoch"], datetime.fromisoformat(found["drawn_at"])
-        button = Button(Verb(found["verb"]), str(found["group"]), str(found["episode"]), epoch, drawn_at)
+        group, episode, key = str(found["group"]), str(found["episode"]), str(found.get("key", ""))
+        button = Button(Verb(found["verb"]), group, episode, epoch, drawn_at, key)
     except (ValueError, TypeError, KeyError):
         raise ButtonError("the button carries nothing Forewarn wrote") from None
     if drawn_at.tzinfo is None or not (epoch is None or type(epoch) is int):
@@ -115,13 +119,14 @@ def verbs_for(message: Message) -> tuple[Verb, ...]:
     return tuple(verbs)
 
 
-def why_stale(button: Button, *, epoch: int, state: str, now: datetime) -> str:
+def why_stale(button: Button, *, epoch: int, state: str, newest: str, now: datetime) -> str:
     """Return why a button is too old to obey, as a sentence; "" when it is fresh.
 
     Args:
         button: As it was drawn.
         epoch: The gate's epoch now.
         state: The gate's state now.
+        newest: The key of the newest message about the spell, whether or not it is shown yet.
         now: The instant of the click, aware UTC.
     """
     if button.epoch is None and button.verb.moves_trading:
@@ -131,6 +136,8 @@ def why_stale(button: Button, *, epoch: int, state: str, now: datetime) -> str:
     age = now - button.drawn_at
     if age > FRESH_FOR:
         return f"The button is {_length(age)} old; one is obeyed for {FRESH_FOR.seconds // 60} minutes."
+    if not button.verb.moves_trading and button.key != newest:
+        return f"There is newer word about {button.group} than this was drawn for."
     if age < -AHEAD:
         return "The button was drawn in the future; check the clocks."
     return ""

@@ -9,11 +9,11 @@ from typing import Final
 
 from alerts.alert import Alert, AlertState
 from alerts.message import Curve, Event, Finding, Message, Severity, Trading
+from alerts.notice import Notice
 from alerts.reason import Reason
 from alerts.route import URGENCY
 from alerts.rule import Rule, Side
 from alerts.rulebook import Rulebook
-from alerts.tell import Notice
 from monitors.reading import Evidence, Reading
 
 PERCENT_METRICS: Final = frozenset(
@@ -67,6 +67,9 @@ def compose(
         others=max(len(findings) - FINDINGS, 0),
         trading=trading,
         curve=curve,
+        acknowledged_by=", ".join(
+            sorted({one.marks.acknowledged_by for one in notice.open if one.marks.is_acknowledged(now)})
+        ),
     )
 
 

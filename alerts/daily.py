@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
@@ -44,23 +44,55 @@ def collect(groups: Mapping[str, Group], route: str, message: Message) -> Group:
 def due_digests(
     groups: Mapping[str, Group], routing: Routing, session: date, now: datetime
 ) -> tuple[DueDigest, ...]:
-    """Return the digests whose hour has struck since their oldest message was collected."""
+    """Return the digests whose hour has struck since their oldest message was collected.
+
+    What was collected for a route that is gone, or collects no more, is due at once: for the route that takes
+    it now. Where no channel of a route takes a digest, all others that want so little urgency get it. Where
+    there is none at all, it goes on waiting: nothing that was collected vanishes.
+    """
     found = []
     for name, group in sorted(groups.items()):
-        route = routing.named(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
-        if not group.notes or route is None or route.digest is None:
+        if not name.startswith(PREFIX) or not group.notes:
             continue
-        if not route.digest.is_due(datetime.fromisoformat(group.notes[0].at), now):
-            continue
-        count = group.count + 1
-        after = replace(group, began=session, count=count, told_at=now, reason=Reason.DIGEST, notes=())
-        digest = compose_digest(f"{name}/{count}", name, group.notes)
-        message = replace(
-            digest,
-            title=f"The day's digest: {digest.title}",
-            episode=str(count),
-            reason=Reason.DIGEST.value,
-            at=now.isoformat(),
-        )
-        found.append(DueDigest(after, message, routing.open(route.channels, Severity.INFO)))
+        after = group
+        for title, channels, notes in _shares(group, routing, now):
+            kept = tuple(note for note in after.notes if note not in notes)
+            count = after.count + 1
+            after = replace(after, began=session, count=count, told_at=now, reason=Reason.DIGEST, notes=kept)
+            digest = compose_digest(f"{name}/{count}", name, notes)
+            message = replace(
+                digest,
+                title=f"{title}: {digest.title}",
+                episode=str(count),
+                reason=Reason.DIGEST.value,
+                at=now.isoformat(),
+            )
+            found.append(DueDigest(after, message, channels))
     return tuple(found)
+
+
+Share = tuple[str, tuple[str, ...], tuple[Message, ...]]
+
+
+def _shares(group: Group, routing: Routing, now: datetime) -> Iterator[Share]:
+    """Yield what is to be told of a digest now: its title, its channels, its messages."""
+    name = group.name.removeprefix(PREFIX)
+    route = routing.named(name)
+    anybody = routing.every(Severity.INFO)
+    if route is not None and route.digest is not None:
+        if not route.digest.is_due(datetime.fromisoformat(group.notes[0].at), now):
+            return
+        if channels := routing.open(route.channels, Severity.INFO):
+            yield "The day's digest", channels, group.notes
+        elif anybody:
+            wanted = ", ".join(route.channels)
+            yield f"The day's digest, meant for {wanted}, which takes none now", anybody, group.notes
+        return
+    shares: dict[tuple[str, ...], list[Message]] = {}
+    for note in group.notes:
+        other = routing.find(note.severity, note.group, note.group)
+        own = routing.open(other.channels, note.severity) if other else ()
+        if channels := own or anybody:
+            shares.setdefault(channels, []).append(note)
+    for channels, notes in shares.items():
+        yield f"Collected for the route {name!r}, which collects no more", channels, tuple(notes)

@@ -22,6 +22,7 @@ class Group:
         told_at: When the spell's newest message was written, aware UTC.
         reason: The newest decision.
         notes: Messages that wait for a digest; only for the group of a digest.
+        escalated_to: The channels the spell was escalated to: they hear how it goes on, and its end.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Group:
     told_at: datetime | None = None
     reason: Reason = Reason.UNCHANGED
     notes: tuple[Message, ...] = ()
+    escalated_to: tuple[str, ...] = ()
 
     @property
     def episode(self) -> str:

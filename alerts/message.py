@@ -111,6 +111,9 @@ class Message:
         others: How many alerts of the group the findings leave out.
         trading: The gate as it is now; None where the message has nothing to do with it.
         curve: The worst finding's metric over time; None where there is none.
+        acknowledged_by: Who takes care of the alerts that are told; "" for nobody.
+        store: The identity of the store it comes from: two daemons number their messages alike. Delivery
+            fills it in; "" where a store has none.
     """
 
     key: str
@@ -128,3 +131,10 @@ class Message:
     others: int = 0
     trading: Trading | None = None
     curve: Curve | None = None
+    acknowledged_by: str = ""
+    store: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What no other message of any store has: the store's identity, where it has one, and the key."""
+        return f"{self.store}/{self.key}" if self.store else self.key

@@ -19,6 +19,8 @@ class Reason(StrEnum):
     ESCALATED = "escalated"
     SILENCE_ENDED = "silence_ended"
     INHIBITION_ENDED = "inhibition_ended"
+    ROUTED = "routed"
+    RAISED = "raised"
     UNSTEADY = "unsteady"
     STEADY = "steady"
     RULE_REMOVED = "rule_removed"
@@ -72,6 +74,8 @@ _WORDS: Final = {
     Reason.ESCALATED: "nobody has acknowledged it in time",
     Reason.SILENCE_ENDED: "it still fires after its silence ended",
     Reason.INHIBITION_ENDED: "it still fires although its likely cause is gone",
+    Reason.ROUTED: "it still fires, and a channel takes it now",
+    Reason.RAISED: "it still fires, and its rule is more urgent now",
     Reason.UNSTEADY: "it keeps firing and resolving; the next word comes when it is steady",
     Reason.STEADY: "it is steady again",
     Reason.RULE_REMOVED: "its rule is no longer in force",

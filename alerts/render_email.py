@@ -29,12 +29,13 @@ def message_id(message: Message, *, domain: str) -> str:
     it. The instant counts beside the key, so that a new store, which numbers its messages from 1 again, is
     not taken for a copy of the old one.
     """
-    return f"<{_digest(message.key, message.at)}@{domain}>"
+    return f"<{_digest(message.identity, message.at)}@{domain}>"
 
 
 def thread_id(message: Message, *, domain: str) -> str:
     """Return the identifier of the thread of a group's episode: a root that need not exist as a mail."""
-    return f"<thread.{_digest(message.group, message.episode)}@{domain}>"
+    own = (message.store,) if message.store else ()
+    return f"<thread.{_digest(*own, message.group, message.episode)}@{domain}>"
 
 
 def render_email(

@@ -30,6 +30,8 @@ _TOLD_REASONS = {
         Reason.ESCALATED,
         Reason.SILENCE_ENDED,
         Reason.INHIBITION_ENDED,
+        Reason.ROUTED,
+        Reason.RAISED,
         Reason.UNSTEADY,
         Reason.STEADY,
         Reason.RULE_REMOVED,
@@ -129,7 +131,14 @@ def trading(message: Message) -> str:
 def why(message: Message) -> str:
     """Return why people are told now, as a sentence; "" where the rest of the message says it already."""
     reason = _TOLD_REASONS.get(message.reason)
-    return f"Told now because {reason.words}." if reason else ""
+    told = f"Told now because {reason.words}." if reason else ""
+    return f"{told} {carer(message)}".strip()
+
+
+def carer(message: Message) -> str:
+    """Return who takes care of what is told, as a sentence; "" where nobody does."""
+    name = one_line(message.acknowledged_by, 120)
+    return f"{name} takes care of it." if name else ""
 
 
 def told_at(message: Message) -> str:

@@ -174,7 +174,7 @@ def _button(message: Message, verb: Verb, drawn_at: datetime) -> Block:
         "type": "button",
         "action_id": f"{ACTION_PREFIX}{verb}",
         "text": _plain(text),
-        "value": Button(verb, message.group, message.episode, epoch, drawn_at).write(),
+        "value": Button(verb, message.group, message.episode, epoch, drawn_at, message.key).write(),
     }
     if style:
         button["style"] = style

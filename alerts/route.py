@@ -90,10 +90,16 @@ class Routing:
         return next((one for one in self._routes if one.name == name), None)
 
     def open(self, names: Iterable[str], severity: Severity) -> tuple[str, ...]:
-        """Return those of the channels that are enabled and want so little urgency."""
+        """Return those of the channels that are enabled and want so little urgency, each once."""
         return tuple(
-            name for name in names if name in self._least and URGENCY[severity] >= URGENCY[self._least[name]]
+            name
+            for name in dict.fromkeys(names)
+            if name in self._least and URGENCY[severity] >= URGENCY[self._least[name]]
         )
+
+    def every(self, severity: Severity) -> tuple[str, ...]:
+        """Return all channels that are enabled and want so little urgency."""
+        return self.open(self._least, severity)
 
     def why_none(self, route: Route | None) -> Reason:
         """Return why a message reaches no channel."""

@@ -13,17 +13,22 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
-from alerts.alert import Alert, AlertState, Known, is_blind
+from alerts.alert import Alert, AlertState, Known, Marks
 from alerts.group import Group
 from alerts.message import Event, Severity
+from alerts.notice import Notice, Telling
 from alerts.reason import Reason
-from alerts.route import URGENCY, Route, Routing
+from alerts.remind import remind
+from alerts.route import URGENCY, Routing
 from alerts.rulebook import Rulebook
+from alerts.scene import Scene, told_open, worst
 from alerts.silence import Quiet
 
 _URGENT_FIRST: Final = (
     Reason.FIRST,
     Reason.NEW_IN_GROUP,
+    Reason.RAISED,
+    Reason.ROUTED,
     Reason.SILENCE_ENDED,
     Reason.INHIBITION_ENDED,
     Reason.NO_DATA,
@@ -32,92 +37,6 @@ _URGENT_FIRST: Final = (
     Reason.RESOLVED,
     Reason.RULE_REMOVED,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something to tell about a group.
-
-    Attributes:
-        group: The group.
-        episode: The spell of telling it belongs to.
-        event: What happened.
-        reason: Why people are told now.
-        severity: How urgent it is.
-        open: The alerts that are told as they stand.
-        over: The alerts that have just ended.
-        channels: Where it goes; empty where a digest collects it.
-        fallback: Where it goes, in turn, when a channel cannot take it.
-        digest: The route whose digest collects it, or "".
-    """
-
-    group: str
-    episode: str
-    event: Event
-    reason: Reason
-    severity: Severity
-    open: tuple[Alert, ...]
-    over: tuple[Alert, ...]
-    channels: tuple[str, ...]
-    fallback: tuple[str, ...] = ()
-    digest: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Telling:
-    """What came of it.
-
-    Attributes:
-        alerts: The alerts whose marks changed, by fingerprint.
-        groups: The groups that changed, by name.
-        notices: What to tell, the most urgent first.
-        reasons: Why each alert that a decision was made about is told, or is not, by fingerprint.
-    """
-
-    alerts: dict[str, Alert]
-    groups: dict[str, Group]
-    notices: tuple[Notice, ...]
-    reasons: dict[str, Reason]
-
-
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """What every decision reads."""
-
-    book: Rulebook
-    quiet: Quiet
-    routing: Routing
-    firing: frozenset[str]
-    session: date
-    now: datetime
-
-    def place(self, alert: Alert) -> str:
-        rule = self.book.get(alert.rule)
-        return alert.marks.group or (rule.place if rule else alert.rule)
-
-    def severity(self, alert: Alert, group: Group) -> Severity:
-        """Return how urgent an alert is; that something cannot be judged is a warning, whatever it is."""
-        rule = self.book.get(alert.rule)
-        if alert.marks.known in (Known.NO_DATA, Known.BLIND):
-            return Severity.WARNING
-        return rule.severity if rule else group.severity
-
-    def hush(self, alert: Alert) -> Reason | None:
-        """Return why an alert is held back; None where it is not."""
-        rule = self.book.get(alert.rule)
-        held = self.quiet.why(alert.rule, self.place(alert), alert.subject, self.now)
-        if held is None and rule is not None and not self.firing.isdisjoint(rule.inhibited_by):
-            return Reason.INHIBITED
-        return held
-
-    def wanted(self, alert: Alert) -> Known:
-        """Return what people should know about an alert."""
-        if alert.flapping:
-            return Known.FLAPPING
-        if alert.state is AlertState.FIRING:
-            rule = self.book.get(alert.rule)
-            return Known.BLIND if rule is not None and is_blind(alert, rule) else Known.FIRING
-        return Known.NO_DATA if alert.state is AlertState.NO_DATA else Known.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +70,7 @@ def tell(
         now: The instant, aware UTC.
     """
     firing = frozenset(alert.rule for alert in alerts.values() if alert.state is AlertState.FIRING)
-    scene = _Scene(book, quiet, routing, firing, session, now)
+    scene = Scene(book, quiet, routing, firing, session, now)
     members: dict[str, list[Alert]] = {}
     for name in sorted(name for name, alert in alerts.items() if _concerns(alert)):
         members.setdefault(scene.place(alerts[name]), []).append(alerts[name])
@@ -160,12 +79,13 @@ def tell(
     for name, found in sorted(members.items()):
         group = groups.get(name) or Group(name)
         after, news = _tell_group(scene, group, found, telling)
-        after, reminder = _remind(scene, after, [telling.alerts[one.fingerprint] for one in found], telling)
+        after, reminder = remind(scene, after, [telling.alerts[one.fingerprint] for one in found], telling)
         if after != group:
             telling.groups[name] = after
         notices += [one for one in (news, reminder) if one]
     for alert in [*telling.alerts.values()]:
-        if alert == alerts[alert.fingerprint]:
+        old = alerts[alert.fingerprint]
+        if alert is old or alert == old:
             del telling.alerts[alert.fingerprint]
     notices.sort(key=lambda notice: (-URGENCY[notice.severity], notice.group))
     return replace(telling, notices=tuple(notices))
@@ -177,7 +97,7 @@ def _concerns(alert: Alert) -> bool:
 
 
 def _tell_group(
-    scene: _Scene, group: Group, found: Iterable[Alert], telling: Telling
+    scene: Scene, group: Group, found: Iterable[Alert], telling: Telling
 ) -> tuple[Group, Notice | None]:
     """Decide about the news of one group; write its alerts' marks and reasons into `telling`."""
     members, news = [], []
@@ -190,25 +110,29 @@ def _tell_group(
     if not news:
         return group, None
     known = [alert for alert in members if alert.marks.known]
-    severity = _worst(one.severity for one in news)
+    severity = worst(one.severity for one in news)
     group = _continued(scene, group, severity)
     if not known:  # whoever was told the worst of it is told its end
         severity = group.severity
     reason, event = _reason(news, is_over=not known), _event(news, known)
     lead = max(news, key=lambda one: (URGENCY[one.severity], one.alert.rule)).alert
     route = scene.routing.find(severity, lead.rule, group.name)
+    channels = scene.routing.open(route.channels, severity) if route else ()
+    if channels or not known:  # who was escalated to hears how it goes on, and its end in any case
+        channels = scene.routing.open((*channels, *group.escalated_to), severity)
     notice = Notice(
         group=group.name,
         episode=group.episode,
         event=event,
         reason=reason,
         severity=severity,
-        open=_told_open(members),
+        open=told_open(members),
         over=tuple(one.alert for one in news if one.over),
-        channels=scene.routing.open(route.channels, severity) if route else (),
+        channels=channels,
         fallback=route.fallback if route else (),
     )
-    if route and route.digest and severity is Severity.INFO and notice.channels:
+    waits = route is not None and route.digest is not None and not group.escalated_to
+    if route and waits and severity is Severity.INFO and notice.channels:
         notice = replace(notice, channels=(), digest=route.name)
     elif not notice.channels:
         reason = scene.routing.why_none(route)
@@ -222,34 +146,54 @@ def _tell_group(
 
 
 def _tell_alert(
-    scene: _Scene, group: Group, alert: Alert, reasons: dict[str, Reason]
+    scene: Scene, group: Group, alert: Alert, reasons: dict[str, Reason]
 ) -> tuple[Alert, _News | None]:
     """Mark one alert; return it beside what is new about it."""
     marks, name = alert.marks, alert.fingerprint
     held = scene.hush(alert) if alert.is_open or marks.known or alert.flapping else None
     silenced, inhibited = held in (Reason.SILENCED, Reason.MAINTENANCE), held is Reason.INHIBITED
-    after = replace(marks, silenced=silenced, inhibited=inhibited)
+    same = silenced is marks.silenced and inhibited is marks.inhibited
+    after = marks if same else replace(marks, silenced=silenced, inhibited=inhibited)
     if held is not None:
         reasons[name] = held
-        return replace(alert, marks=replace(after, reason=held)), None
+        return _marked(alert, after if after.reason is held else replace(after, reason=held)), None
     want = scene.wanted(alert)
-    if want is marks.known:
+    again = _again(scene, group, alert) if want is marks.known else None
+    if want is marks.known and again is None:
         if alert.flapping:
             reasons[name] = Reason.FLAPPING
         elif marks.silenced or marks.inhibited:  # it ended while it was held back
             reasons[name] = marks.reason
-        return replace(alert, marks=after), None
+        return _marked(alert, after), None
     if want is Known.FIRING and marks.known is Known.BLIND:  # people know that it fires
         return replace(alert, marks=replace(after, known=want)), None
     over = want is Known.NOTHING
-    reason = reasons[name] = _why(scene, group, alert, want)
+    reason = reasons[name] = again or _why(scene, group, alert, want)
     severity = scene.severity(alert, group)  # of what people knew, where it is over
     after = replace(after, known=want, group="" if over else group.name, reason=reason)
     alert = replace(alert, marks=after)
     return alert, _News(alert, reason, severity if over else scene.severity(alert, group), over)
 
 
-def _why(scene: _Scene, group: Group, alert: Alert, want: Known) -> Reason:
+def _marked(alert: Alert, marks: Marks) -> Alert:
+    """Return the alert under other marks; itself where they are the same."""
+    return alert if marks is alert.marks else replace(alert, marks=marks)
+
+
+def _again(scene: Scene, group: Group, alert: Alert) -> Reason | None:
+    """Return why an alert about which nothing is new is told: nobody had heard of it, or it is worse now."""
+    marks, reason = alert.marks, None
+    if not marks.known or marks.reason is Reason.DIGESTED:
+        return None
+    if marks.told_at is None:  # no channel took it
+        reason = Reason.ROUTED
+    elif marks.known is Known.FIRING and group.is_open:
+        worse = URGENCY[scene.severity(alert, group)] > URGENCY[group.severity]
+        reason = Reason.RAISED if worse else None
+    return reason if reason is not None and scene.reaches(alert, group) else None
+
+
+def _why(scene: Scene, group: Group, alert: Alert, want: Known) -> Reason:
     marks = alert.marks
     if want is Known.FLAPPING:
         return Reason.UNSTEADY
@@ -277,87 +221,15 @@ def _event(news: list[_News], known: list[Alert]) -> Event:
     return Event.NO_DATA if blind or only else Event.FIRING
 
 
-def _continued(scene: _Scene, group: Group, severity: Severity) -> Group:
+def _continued(scene: Scene, group: Group, severity: Severity) -> Group:
     """Return the group in its present spell, or at the beginning of a new one."""
     if group.is_open:
-        return replace(group, severity=_worst((group.severity, severity)))
+        return replace(group, severity=worst((group.severity, severity)))
     count = group.count + 1 if group.began == scene.session else 1
     return Group(group.name, scene.session, count, True, severity)
-
-
-def _remind(
-    scene: _Scene, group: Group, members: list[Alert], telling: Telling
-) -> tuple[Group, Notice | None]:
-    """Decide whether a group is told again, because nobody reacts."""
-    told = [alert for alert in members if _is_asked(alert)]
-    waiting = [alert for alert in told if not alert.marks.is_acknowledged(scene.now)]
-    if not told:
-        return group, None
-    severity = _worst(scene.severity(alert, group) for alert in waiting or told)
-    lead = max(waiting or told, key=lambda alert: (URGENCY[scene.severity(alert, group)], alert.rule))
-    route = scene.routing.find(severity, lead.rule, group.name)
-    due = _due(scene, group, route, waiting or told) if route else None
-    if route is None or due is None:
-        return group, None
-    if not waiting:
-        return replace(group, reason=Reason.ACKNOWLEDGED), None
-    escalates = due is Reason.ESCALATED
-    channels = scene.routing.open(route.escalate_to if escalates else route.channels, severity)
-    if not channels:
-        return replace(group, reason=scene.routing.why_none(route)), None
-    if escalates:
-        for alert in waiting:
-            marks = replace(alert.marks, escalated_at=scene.now)
-            telling.alerts[alert.fingerprint] = replace(alert, marks=marks)
-    members = [telling.alerts[alert.fingerprint] for alert in members]
-    return replace(group, reason=due, told_at=scene.now), Notice(
-        group=group.name,
-        episode=group.episode,
-        event=Event.REMINDER,
-        reason=due,
-        severity=severity,
-        open=_told_open(members),
-        over=(),
-        channels=channels,
-        fallback=route.fallback,
-    )
-
-
-def _due(scene: _Scene, group: Group, route: Route, waiting: list[Alert]) -> Reason | None:
-    """Return why a group is to be told again now; None where it is not."""
-    after, repeat = route.escalate_after, route.repeat
-    if after is not None and any(_is_overdue(alert, scene.now - after) for alert in waiting):
-        return Reason.ESCALATED
-    if repeat is not None and group.told_at is not None and scene.now - group.told_at >= repeat:
-        return Reason.REPEAT
-    return None
-
-
-def _is_overdue(alert: Alert, since: datetime) -> bool:
-    asked, escalated = alert.marks.asked_at, alert.marks.escalated_at
-    return asked is not None and asked <= since and (escalated is None or escalated < asked)
-
-
-def _is_asked(alert: Alert) -> bool:
-    """Tell whether people were told of an alert that stands and is not held back."""
-    marks = alert.marks
-    told = marks.told_at is not None and marks.known in (Known.FIRING, Known.BLIND, Known.NO_DATA)
-    return told and alert.is_open and not (marks.silenced or marks.inhibited)
-
-
-def _told_open(members: list[Alert]) -> tuple[Alert, ...]:
-    return tuple(
-        alert
-        for alert in members
-        if alert.marks.known and not alert.marks.silenced and not alert.marks.inhibited
-    )
 
 
 def _mark(telling: Telling, alert: Alert, reason: Reason, told_at: datetime | None) -> None:
     marks = replace(alert.marks, reason=reason, told_at=told_at, escalated_at=None)
     telling.reasons[alert.fingerprint] = reason
     telling.alerts[alert.fingerprint] = replace(alert, marks=marks)
-
-
-def _worst(severities: Iterable[Severity]) -> Severity:
-    return max(severities, key=URGENCY.__getitem__)

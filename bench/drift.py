@@ -12,7 +12,7 @@ from bench.twins import numpy_psi, prepared_numpy_psi, prepared_scipy_psi, quant
 from monitors.arrays import FloatArray
 from monitors.drift import prepare_reference
 from monitors.feature_drift import drift_readings
-from monitors.ks import ks, ks_p
+from monitors.ks import ks_test
 from monitors.reading import Reading
 from monitors.settings import WatchSettings
 from monitors.stack import prepared_psi
@@ -112,11 +112,11 @@ def _values(readings: tuple[Reading, ...], metric: str) -> FloatArray:
 
 def _distance_rows(old: FloatArray, new: FloatArray) -> list[Row]:
     ordered = np.sort(old, axis=1)
-    few = ordered[:COUNTED, ::5]  # 5,000 values: the p-value is counted out, as scipy does
+    few = ordered[:COUNTED, ::5]  # 5,000 values: the p-value is counted out, by scipy
 
     def exact(reference: FloatArray) -> FloatArray:
-        found = [ks(before, after) for before, after in zip(reference, np.sort(new, axis=1), strict=False)]
-        return np.array([(d, ks_p(d, reference.shape[1], CURRENT)) for d in found])
+        pairs = zip(reference, np.sort(new, axis=1), strict=False)
+        return np.array([ks_test(before, after) for before, after in pairs])
 
     def by_scipy(reference: FloatArray) -> FloatArray:
         found = (ks_2samp(before, after) for before, after in zip(reference, new, strict=False))

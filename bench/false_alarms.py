@@ -1,14 +1,16 @@
 """How often the default rules fire when nothing has changed: also `python -m bench.false_alarms`.
 
 Calm histories, seeded: independent t(5) returns of 8 % volatility and Sharpe ratio 1, trades that win 55 % of
-the time, forecasts whose stated probability is exact, features that follow one AR(1) law throughout. Readings
-and alerts come from the monitors and rules that the daemon runs.
+the time, forecasts whose stated probability is exact, features that follow one AR(1) law throughout, and one
+order in a hundred that fails, which the monitors accept as usual. No price is missing or late, so that
+`bars_missing`, `provider_stale` and `forecast_late`, which state facts, cannot fire. Readings and alerts come
+from the monitors and rules that the daemon runs; the multivariate check looks every fifth session.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -19,19 +21,23 @@ from bench.finding import Finding
 from daemon.config import load_settings
 from market.panel import FloatArray
 from monitors.drift import DriftReference, prepare_reference
+from monitors.joint import prepare_joint
 from monitors.watch import Facts, WatchState, watch
 
 SEED = 20261122
 TITLE = "The default rules on calm histories"
 PATHS = FULL = 24  # histories
 BUDGET = 0.25  # false alarms a year, of what has a budget or pauses trading on evidence
-BUDGETED = ("win_rate_evidence", "calibration_evidence", "market_break")
+BUDGETED = ("win_rate_evidence", "calibration_evidence", "pooled_evidence", "market_break")
 SESSIONS = 756
 WARM = 252
 TICKERS = 6
 FEATURES = 8
 WINDOW = 20
 REFERENCE = 756
+ORDERS = 2  # a session
+USUAL_FAILURES = 0.01
+LOOKS = 5  # sessions from one multivariate look to the next
 DAILY_SD = 0.08 / np.sqrt(252.0)
 DAILY_MEAN = 0.08 / 252.0
 
@@ -87,6 +93,10 @@ def _path(rng: np.random.Generator, book: Rulebook, fired: Counter[str], on: Cou
     features = _autoregressive(rng, REFERENCE + SESSIONS)
     names = tuple(f"feature_{i}" for i in range(FEATURES))
     reference = prepare_reference(features[:REFERENCE], names, window=WINDOW)
+    joint = prepare_joint(features[:REFERENCE], names, window=WINDOW)
+    failures = rng.spawn(1)[0].binomial(
+        ORDERS, USUAL_FAILURES, SESSIONS
+    )  # leaves the other draws as they are
     state, alerts = WatchState.start(), dict[str, Alert]()
     equity = peak = 1e6
     for i in range(SESSIONS):
@@ -94,6 +104,8 @@ def _path(rng: np.random.Generator, book: Rulebook, fired: Counter[str], on: Cou
         equity *= 1.0 + return_
         peak = max(peak, equity)
         facts = _facts(rng, features, reference, i, (equity, peak, return_))
+        look = joint if i % LOOKS == 0 else None
+        facts = replace(facts, failed_orders=int(failures[i]), joint=look)
         state, readings = watch(state, facts)
         alerts, moved = evaluate(book, alerts, readings, facts.session)
         if i < WARM:
@@ -131,7 +143,7 @@ def _facts(
         equity=money[0],
         peak=money[1],
         equity_return=money[2],
-        orders=2,
+        orders=ORDERS,
         failed_orders=0,
         bars_expected=TICKERS,
         bars_missing=0,

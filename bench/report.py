@@ -21,9 +21,14 @@ from bench.timings import BENCHES
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 COMMAND = "make benchmarks"
 PROCESSES = 2
-TIMED = ("bench.simulations.stream", "bench.footprint")  # measured with the machine to themselves
+TIMED = (  # measured with the machine to themselves
+    "bench.simulations.honest_forecasts",
+    "bench.simulations.stream",
+    "bench.footprint",
+)
 SIMULATED = (  # the longest first, so that two processes end together
     "bench.simulations.pages",
+    "bench.simulations.pauses",
     "bench.simulations.budget",
     "bench.simulations.domain",
     "bench.false_alarms",
@@ -35,6 +40,8 @@ SIMULATED = (  # the longest first, so that two processes end together
     "bench.simulations.win_rate",
     "bench.simulations.bad_tick",
     "bench.simulations.real_forecasts",
+    "bench.quality",
+    "bench.filings",
 )
 ORDER = (
     "bench.simulations.budget",
@@ -49,6 +56,10 @@ ORDER = (
     "bench.simulations.calibration_book",
     "bench.regimes",
     "bench.false_alarms",
+    "bench.simulations.pauses",
+    "bench.simulations.honest_forecasts",
+    "bench.quality",
+    "bench.filings",
     "bench.simulations.stream",
     "bench.footprint",
 )

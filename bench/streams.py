@@ -20,6 +20,7 @@ WINDOW = 250
 TICKERS = 100
 FEATURES = 60
 TRADES = 20
+LEVEL = 0.01
 
 
 def rows() -> list[Row]:
@@ -31,6 +32,7 @@ def rows() -> list[Row]:
     return [
         _row_by_row(one, rng, 0.05),
         _row_by_row(many, rng, 1.0),
+        _unusual_row(many, rng),
         _evidence_row(many, rng),
         _trade_by_trade(rng),
     ]
@@ -65,6 +67,23 @@ def _row_by_row(reference: DriftReference, rng: np.random.Generator, goal_ms: fl
     return compare(
         what, updated, twin, lambda: prepared_psi(window, reference.stack), goal_ms=goal_ms, within=1e-12
     )
+
+
+def _unusual_row(reference: DriftReference, rng: np.random.Generator) -> Row:
+    """Whose p-value is at most 1 %; every hundredth feature has moved by a deviation."""
+    values = _rows(reference, rng)
+    values[:, ::100] += 1.0
+    rolling, turn = _filled(reference, values), cycle(values)
+
+    def decided() -> FloatArray:
+        rolling.update(next(turn))
+        return rolling.unusual(LEVEL)[0].astype(np.float64)
+
+    def all_told() -> FloatArray:
+        return (rolling.p <= LEVEL).nonzero()[0].astype(np.float64)
+
+    what = f"one row of {len(reference.features):,} features in, those of p <= 1 % by PSI and KS out"
+    return compare(what, decided, "the p of all of them, nothing taken in", all_told, goal_ms=1.0)
 
 
 def _evidence_row(reference: DriftReference, rng: np.random.Generator) -> Row:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from bench import alerts, drift, features, scores, statements, streams
+from bench import alerts, drift, features, forecaster, scores, statements, streams
 
-BENCHES = (drift, scores, streams, alerts, features, statements)
+BENCHES = (drift, scores, streams, alerts, features, forecaster, statements)

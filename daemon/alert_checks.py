@@ -15,7 +15,7 @@ from daemon.settings import Settings
 from monitors.metrics import METRICS
 
 RESERVED = frozenset({"delivery", "gate", "test"})
-RESERVED_PREFIXES = ("folded.", "digest-")
+RESERVED_PREFIXES = ("folded.", "digest-", "delivery.")
 """Groups of Forewarn's own messages."""
 
 
@@ -28,24 +28,13 @@ def problems(settings: Settings) -> Iterator[str]:
         yield str(error)
     names, written = {rule.name for rule in rules}, set(settings.rules)
     for rule in rules:
-        for other in rule.confirmed_by:
-            if other not in names:
-                yield (
-                    f"rules.{rule.name}.confirmed_by names {other!r}, which is no rule in force"
-                    f"{nearest(other, names)}"
-                )
-        for other in rule.inhibited_by:
-            if other not in written:
-                meant = nearest(other, names)
-                yield f"rules.{rule.name}.inhibited_by names {other!r}, which is no rule{meant}"
-        if rule.place in RESERVED or rule.place.startswith(RESERVED_PREFIXES):
-            yield f"rules.{rule.name}: the group {rule.place!r} is Forewarn's own; choose another name"
-        if rule.metric not in METRICS and difflib.get_close_matches(rule.metric, METRICS, n=1, cutoff=0.75):
-            yield (
-                f"rules.{rule.name}.metric = {rule.metric!r}: no monitor measures that"
-                f"{nearest(rule.metric, METRICS)}"
-            )
+        yield from _rule_problems(rule, names, written)
     yield from _route_problems(settings)
+    for window in settings.alerts.windows:
+        for key, globs in (("rules", window.rules), ("subject", (window.subject,))):
+            for glob in globs:
+                if wrong := _broken(glob):
+                    yield f"alerts.windows.{window.name}.{key} = {glob!r}: {wrong}"
 
 
 def doubts(settings: Settings) -> Iterator[str]:
@@ -72,6 +61,28 @@ def doubts(settings: Settings) -> Iterator[str]:
             )
 
 
+def _rule_problems(rule: Rule, names: set[str], written: set[str]) -> Iterator[str]:
+    for other in rule.confirmed_by:
+        if other not in names:
+            yield (
+                f"rules.{rule.name}.confirmed_by names {other!r}, which is no rule in force"
+                f"{nearest(other, names)}"
+            )
+    for other in rule.inhibited_by:
+        if other not in written:
+            meant = nearest(other, names)
+            yield f"rules.{rule.name}.inhibited_by names {other!r}, which is no rule{meant}"
+    if wrong := _broken(rule.subject):
+        yield f"rules.{rule.name}.subject = {rule.subject!r}: {wrong}"
+    if rule.place in RESERVED or rule.place.startswith(RESERVED_PREFIXES):
+        yield f"rules.{rule.name}: the group {rule.place!r} is Forewarn's own; choose another name"
+    if rule.metric not in METRICS and difflib.get_close_matches(rule.metric, METRICS, n=1, cutoff=0.75):
+        yield (
+            f"rules.{rule.name}.metric = {rule.metric!r}: no monitor measures that"
+            f"{nearest(rule.metric, METRICS)}"
+        )
+
+
 def _route_problems(settings: Settings) -> Iterator[str]:
     enabled = {name for name in kinds() if settings.channels.of(name).enabled}
     for route in settings.alerts.routes:
@@ -83,8 +94,24 @@ def _route_problems(settings: Settings) -> Iterator[str]:
                     f"alerts.routes.{route.name} names the channel {name!r}, which is not enabled; "
                     f"set channels.{name}.enabled = true or take it out"
                 )
+        for glob in route.rules:
+            if wrong := _broken(glob):
+                yield f"alerts.routes.{route.name}.rules = {glob!r}: {wrong}"
         if not route.channels:
             yield f"alerts.routes.{route.name}.channels is empty; name one of {', '.join(sorted(enabled))}"
+
+
+def _broken(glob: str) -> str:
+    """Return what is wrong with a glob and the fix; "" where nothing is."""
+    if not glob:
+        return 'it matches nothing; write "*" for every subject'
+    rest = glob
+    while "[" in rest:
+        inside = rest.partition("[")[2].removeprefix("!")
+        if "]" not in inside[1:]:
+            return "its [ is never closed; close it with ], or write [[] for the character itself"
+        rest = inside[1:].partition("]")[2]
+    return ""
 
 
 def _named(glob: str, rule: Rule) -> bool:

@@ -74,6 +74,11 @@ class Breaker:
         self._probes += 1
         return was_closed
 
+    def trip(self, now_s: float) -> bool:
+        """Open at once: the receiver refuses everything. Returns whether it was closed."""
+        self._failed = max(self._failed, self._limit - 1)
+        return self.failed(now_s)
+
     def succeeded(self) -> bool:
         """Count a success. Returns whether it closed the breaker."""
         was_closed = self.is_closed

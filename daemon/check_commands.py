@@ -114,7 +114,7 @@ async def _check(settings: Settings, store: Database) -> tuple[Check, ...]:
         return await all_checks(
             check_store(store),
             check_calendar(settings.market.calendar),
-            check_prices(settings.market),
+            check_prices(settings),
             *(check_channel(settings, name) for name in kinds()),
         )
     finally:

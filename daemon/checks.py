@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from daemon.feed import Source, in_daemon_thread, make_sources
-from daemon.settings import MarketSettings
+from daemon.providers import make_sources
+from daemon.settings import Settings
 from daemon.storage.database import Database, DatabaseError
 from daemon.storage.gates import GateStore
 from daemon.storage.migrate import require_newest
 from market.exchange import ExchangeError, load_exchange
-from market.price_file import PriceFileError
 from market.provider import ProviderError
+from market.provider_chain import Source
 
 PRICES_S: Final = 20.0
 """Seconds a price provider may take to answer a check."""
@@ -80,9 +80,10 @@ async def check_calendar(name: str) -> Check:
     return Check("calendar", Standing.OK, f"{name}, known to {exchange.known_end}")
 
 
-async def check_prices(settings: MarketSettings) -> tuple[Check, ...]:
+async def check_prices(settings: Settings) -> tuple[Check, ...]:
     """Ask each configured provider for one ticker's newest bars."""
-    return tuple([await _check_provider(source, settings.tickers[0]) for source in make_sources(settings)])
+    ticker = settings.market.asked()[0]
+    return tuple([await _check_provider(source, ticker) for source in make_sources(settings)])
 
 
 async def _check_provider(source: Source, ticker: str) -> Check:
@@ -90,10 +91,10 @@ async def _check_provider(source: Source, ticker: str) -> Check:
     start = today - timedelta(days=PRICE_DAYS)
     try:
         async with asyncio.timeout(PRICES_S):
-            fetched = await in_daemon_thread(lambda: source.provider.fetch((ticker,), start, today))
+            fetched = await source.provider.fetch((ticker,), start, today)
     except TimeoutError:
         return Check(part, Standing.WRONG, f"no answer in {PRICES_S:g} s", "see whether the network works")
-    except (ProviderError, PriceFileError, OSError) as error:
+    except ProviderError as error:
         return Check(
             part, Standing.WRONG, str(error) or type(error).__name__, "mend it, or set market.provider"
         )

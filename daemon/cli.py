@@ -29,6 +29,10 @@ rules = typer.Typer(
     help="Check the rules, and rehearse them on stored readings. Exit code 0 sound, 1 doubtful, 3 bad input.",
     no_args_is_help=True,
 )
+forecaster = typer.Typer(help="Is the forecaster worth anything?", no_args_is_help=True)
+model = typer.Typer(help="Every model fitted; promote one on evidence, or roll back.", no_args_is_help=True)
+app.add_typer(forecaster, name="forecaster")
+app.add_typer(model, name="model")
 app.add_typer(trading, name="trading")
 app.add_typer(alerts, name="alerts")
 app.add_typer(rules, name="rules")
@@ -122,6 +126,38 @@ def features(
     from daemon import feature_commands
 
     feature_commands.show_features(ticker, prices, _date(session, "--session"), json=json)
+
+
+@forecaster.command("evaluate")
+def forecaster_evaluate(
+    prices: Annotated[
+        Path | None, typer.Option("--prices", help="Parquet or CSV with daily bars; the sample by default.")
+    ] = None,
+    target: Annotated[
+        str, typer.Option(help="relative: beat the universe's median; absolute: rise.")
+    ] = "relative",
+    horizon: Annotated[int, typer.Option(help="Sessions from the next open to the exit's open.")] = 5,
+    members: Annotated[
+        Path | None, typer.Option(help="CSV of an index: ticker, start_date, end_date; tells survivorship.")
+    ] = None,
+    sectors: Annotated[Path | None, typer.Option(help="CSV: ticker, sector.")] = None,
+    trials: Annotated[int, typer.Option(help="Configurations tried on these prices, this one included.")] = 1,
+    html: Annotated[Path | None, typer.Option(help="Write the report as one page to this file.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Walk forward through prices and say honestly what the forecasts were worth."""
+    from daemon import forecaster_commands
+
+    forecaster_commands.evaluate(
+        prices,
+        target=target,
+        horizon=horizon,
+        members=members,
+        sectors=sectors,
+        trials=trials,
+        html=html,
+        json=json,
+    )
 
 
 @alerts.command("list")
@@ -291,6 +327,56 @@ def trading_resume(
     from daemon import commands
 
     commands.trading_command("UNKNOWN", config, database, reason=reason, epoch=epoch, by=by)
+
+
+@model.command("list")
+def model_list(
+    config: ConfigOption = None, database: DatabaseOption = None, json: JsonOption = False
+) -> None:
+    """Every version: when it was fitted, on what, what it is worth, and whether it is in use."""
+    from daemon import model_commands
+
+    model_commands.show_models(config, database, json=json)
+
+
+@model.command("show")
+def model_show(
+    version: Annotated[int | None, typer.Argument(help="Which; the one in use by default.")] = None,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    json: JsonOption = False,
+) -> None:
+    """One version whole: data vintage, code, metrics, signals."""
+    from daemon import model_commands
+
+    model_commands.show_model(version, config, database, json=json)
+
+
+@model.command("promote")
+def model_promote(
+    version: Annotated[int, typer.Argument(help="As `model list` numbers it.")],
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    by: ActorOption = None,
+) -> None:
+    """Put a version into use that has forecast better than the present one, by a paired e-value of 20."""
+    from daemon import model_commands
+
+    model_commands.promote_model(version, config, database, by=by)
+
+
+@model.command("rollback")
+def model_rollback(
+    reason: ReasonOption,
+    version: Annotated[int | None, typer.Argument(help="Which; the one before by default.")] = None,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    by: ActorOption = None,
+) -> None:
+    """Go back to a version that was in use before; newer ones need evidence from then on."""
+    from daemon import model_commands
+
+    model_commands.rollback_model(version, config, database, reason=reason, by=by)
 
 
 @db.command("upgrade")

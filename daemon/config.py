@@ -14,6 +14,7 @@ from alerts.channels import kinds
 from daemon.alert_checks import problems
 from daemon.config_error import SECRETS, ConfigError, explain, nearest
 from daemon.default_rules import DEFAULT_RULES
+from daemon.provider_settings import TOKENS
 from daemon.settings import PREFIX, Settings
 
 
@@ -78,9 +79,10 @@ def _merge_rules(written: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _refuse_written_secrets(written: Mapping[str, Any], where: str) -> None:
-    tables = written.get("channels", {})
     for secret, section in SECRETS.items():
-        own = tables.get(section.removeprefix("channels.")) if isinstance(tables, Mapping) else None
+        outer, _, inner = section.partition(".")
+        tables = written.get(outer, {})
+        own = tables.get(inner) if isinstance(tables, Mapping) else None
         if secret in written or (isinstance(own, Mapping) and secret in own):
             raise ConfigError(
                 f"{where}: {secret} is a secret ({section}); set {PREFIX}{secret.upper()} instead"
@@ -133,3 +135,11 @@ def _check_secrets(settings: Settings, where: str) -> None:
     for name in kinds():
         if settings.channels.of(name).enabled and (missing := missing_secret(settings, name)):
             raise ConfigError(f"{where}: {missing}, or set channels.{name}.enabled = false")
+    for provider in (settings.market.provider, *settings.market.fallback):
+        secret = TOKENS.get(provider)
+        if secret and secret not in settings.secrets:
+            variable = f"{PREFIX}{secret.upper()}"
+            raise ConfigError(
+                f"{where}: market asks {provider} but its secret is missing: set {variable} "
+                f"(or {variable}_FILE), or name another provider"
+            )

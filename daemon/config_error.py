@@ -12,9 +12,14 @@ from pydantic_core import ErrorDetails
 
 from alerts.channels import kinds
 from daemon.default_rules import DEFAULT_RULES
-from daemon.settings import PREFIX, Settings
+from daemon.provider_settings import TOKENS
+from daemon.settings import INGEST_KEY, PREFIX, Settings
 
-SECRETS: Final = {secret: f"channels.{kind.name}" for kind in kinds().values() for secret in kind.secrets}
+SECRETS: Final = {
+    **{secret: f"channels.{kind.name}" for kind in kinds().values() for secret in kind.secrets},
+    **{secret: f"market.{provider}" for provider, secret in TOKENS.items()},
+    INGEST_KEY: "server",
+}
 """Every secret and the table it belongs to."""
 
 HIDDEN: Final = {

@@ -11,6 +11,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from daemon.time_column import FIX, TimeColumnError, seconds
 from market.panel import FloatArray
 
 
@@ -46,6 +47,11 @@ class DataFile:
         types = zip(self.names, self._table.schema.types, strict=True)
         return tuple(name for name, kind in types if _is_number(kind))
 
+    def empty(self) -> tuple[str, ...]:
+        """Return the names of the columns that hold nothing at all."""
+        types = zip(self.names, self._table.schema.types, strict=True)
+        return tuple(name for name, kind in types if pa.types.is_null(kind))
+
     def numbers(self, name: str) -> FloatArray:
         """Return a column as float64, shape (rows,); an empty cell is NaN.
 
@@ -67,17 +73,43 @@ class DataFile:
         return np.full(self._table.num_rows, np.nan)
 
     def labels(self, name: str) -> NDArray[np.str_]:
-        """Return a column as text, shape (rows,), whatever it holds; dates and numbers sort as such.
+        """Return a column as text, shape (rows,), whatever it holds.
 
         Raises:
             DataFileError: There is no such column or a cell of it is empty.
         """
-        values = self._column(name).to_pylist()
-        if None in values:
-            raise DataFileError(
-                f"{self._path}: column {name!r}, row {values.index(None) + 1} is empty; fill it"
-            )
-        return np.asarray(values)
+        return np.asarray([str(value) for value in self._filled(name).to_pylist()])
+
+    def times(self, name: str) -> FloatArray:
+        """Return a column of times as numbers that sort, shape (rows,); a zone is taken into account.
+
+        Raises:
+            DataFileError: There is no such column, a cell of it is empty, or it holds text that is no time.
+        """
+        column = self._filled(name)
+        kind = column.type
+        if pa.types.is_temporal(kind):
+            if not pa.types.is_timestamp(kind) and not pa.types.is_date(kind):
+                raise DataFileError(f"{self._path}: column {name!r} holds {kind} without a date; {FIX}")
+            column = column.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False).cast(pa.int64())
+        elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            try:
+                return seconds(column.to_pylist())
+            except TimeColumnError as error:
+                raise DataFileError(f"{self._path}: column {name!r}, {error}") from None
+        elif not _is_number(kind) or pa.types.is_boolean(kind):
+            raise DataFileError(f"{self._path}: column {name!r} holds {kind}, times are needed; {FIX}")
+        values = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+        if np.isnan(values).any():
+            raise DataFileError(f"{self._path}: column {name!r}, row {np.isnan(values).argmax() + 1} is NaN")
+        return np.asarray(values, dtype=np.float64)
+
+    def _filled(self, name: str) -> pa.ChunkedArray:
+        column = self._column(name)
+        if column.null_count:
+            row = column.is_null().to_pylist().index(True) + 1
+            raise DataFileError(f"{self._path}: column {name!r}, row {row} is empty; fill it")
+        return column
 
     def _column(self, name: str) -> pa.ChunkedArray:
         if name not in self.names:
@@ -89,14 +121,19 @@ class DataFile:
 
 def _read(path: Path) -> pa.Table:
     try:
-        if path.suffix == ".parquet":
+        name = path.name.lower()
+        if name.endswith(".parquet"):
             return pq.read_table(path)
-        if path.name.endswith((".csv", ".csv.gz")):
+        if name.endswith(".csv"):
             return pacsv.read_csv(path)
+        if name.endswith(".csv.gz"):
+            with pa.input_stream(path, compression="gzip") as stream:
+                return pacsv.read_csv(stream)
     except (OSError, pa.ArrowException) as error:
         raise DataFileError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
     raise DataFileError(f"{path}: unknown kind of file; give .parquet, .csv or .csv.gz")
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+    of = pa.types
+    return bool(of.is_integer(kind) or of.is_floating(kind) or of.is_decimal(kind) or of.is_boolean(kind))

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.channels.channel import Channel
 from alerts.message import Severity
+from daemon.breaker import BreakerState
 from daemon.clock import Clock
-from daemon.courier import LOOK_S, Courier, Sleep
+from daemon.courier import LOOK_S, Courier, Sleep, Tally
 from daemon.delivery_settings import DeliverySettings
 from daemon.marks import Marks, Outcome
 from daemon.outage import Outage, is_outage
@@ -24,6 +25,7 @@ from daemon.storage.database import Database
 from daemon.storage.fallbacks import FallbackStore
 from daemon.storage.outbox import OutboxStore
 from daemon.storage.parcel import Status
+from daemon.strays import give_up_strays
 from daemon.trouble import tell_trouble
 
 JUMP_S: Final = 5.0
@@ -50,6 +52,8 @@ class Delivery:
         outage: Outage | None = None,
         sleep: Sleep = asyncio.sleep,
         chance: Random | None = None,
+        store: str = "",
+        tally: Tally = lambda channel, outcome: None,
     ) -> None:
         """Wire the couriers; nothing is read yet.
 
@@ -62,6 +66,8 @@ class Delivery:
             outage: Who is told when the store cannot be used.
             sleep: Waits for so many seconds of the clock.
             chance: Where jitter comes from.
+            store: The store's identity, by which receivers tell two daemons apart.
+            tally: Is told, by channel, how each send ended.
         """
         self._database = database
         self._settings = settings
@@ -71,20 +77,36 @@ class Delivery:
         self._marks = Marks(database, self._write)
         chance = chance or Random()  # noqa: S311 - jitter is no secret
         self._couriers = {
-            channel.name: Courier(channel, database, settings, clock, self._marks, sleep=sleep, chance=chance)
+            channel.name: Courier(
+                channel,
+                database,
+                settings,
+                clock,
+                self._marks,
+                sleep=sleep,
+                chance=chance,
+                store=store,
+                tally=tally,
+            )
             for channel in channels
         }
         self._levels = {name: (levels or {}).get(name, Severity.INFO) for name in self._couriers}
         self._offset_s = self._offset()
 
     async def recover(self) -> int:
-        """At a start: claims of a process that died become sends of unknown outcome. Returns how many."""
+        """At a start: claims of a process that died become sends of unknown outcome. Returns how many.
+
+        What waits for a channel that is no longer configured is given up, and the others are told.
+        """
         now = self._clock.now()
         async with self._database.write() as connection:
             abandoned = await OutboxStore(connection).abandon_claims(now=now)
+            strays = await give_up_strays(connection, self._levels, now)
             states = await ChannelStore(connection).all()
         for name, courier in self._couriers.items():
-            courier.restore(states.get(name, ChannelState()))
+            courier.standing.restore(states.get(name, ChannelState()))
+        for channel, count in strays.items():
+            log.error("messages were given up: their channel is gone", channel=channel, count=count)
         if abandoned:
             log.warning("sends of a stopped process may or may not have arrived", count=abandoned)
         return abandoned
@@ -120,20 +142,27 @@ class Delivery:
         if abs(self._offset() - self._offset_s) > JUMP_S:
             log.warning("the machine's clock was set", seconds=round(self._offset() - self._offset_s, 1))
             async with self._database.write() as connection:
-                await OutboxStore(connection).hurry(now=now)
+                store = OutboxStore(connection)
+                await store.hurry(now=now)
+                await store.forget_age(now=now)
             self._offset_s = self._offset()
         await self._fall_back()
         troubled = [courier for courier in self._couriers.values() if self._is_new_trouble(courier)]
         if troubled:
             async with self._database.write() as connection:
                 for courier in troubled:
-                    await ChannelStore(connection).save(courier.name, courier.state)
+                    await ChannelStore(connection).save(courier.name, courier.standing.state)
                 await tell_trouble(connection, self._levels, now)
             self.wake()
 
+    def breakers(self) -> dict[str, BreakerState]:
+        """Return each channel's breaker as it stands now."""
+        now_s = self._clock.seconds()
+        return {name: courier.standing.breaker.state(now_s) for name, courier in self._couriers.items()}
+
     def distrust(self, name: str, reason: str) -> None:
         """Hear that a channel would take no message: the others are told, until one arrives there."""
-        self._couriers[name].doubt = reason
+        self._couriers[name].standing.doubt = reason
 
     async def aclose(self) -> None:
         """Drop what is under way, write the marks that are left if that is possible, release connections."""
@@ -197,7 +226,7 @@ class Delivery:
     async def _fall_back(self) -> None:
         """Write what critical messages wait for too long also for the next channel."""
         before = self._clock.now() - timedelta(seconds=self._settings.fallback_seconds)
-        failing = [courier.name for courier in self._couriers.values() if courier.is_failing]
+        failing = [courier.name for courier in self._couriers.values() if courier.standing.is_failing]
         async with self._database.read() as connection:
             if not await FallbackStore(connection).due(before=before, failing=failing):
                 return
@@ -211,21 +240,22 @@ class Delivery:
 
     def _is_new_trouble(self, courier: Courier) -> bool:
         """Tell whether a channel has failed for so long that people are told, from now on."""
-        state, now = courier.state, self._clock.now()
+        standing, now = courier.standing, self._clock.now()
+        state = standing.state
         if state.trouble:
             return False
         longest = timedelta(seconds=self._settings.tell_after_seconds)
-        if courier.is_failing and state.failing_since and now - state.failing_since >= longest:
+        if standing.is_failing and state.failing_since and now - state.failing_since >= longest:
             text = f"has not answered since {state.failing_since:%Y-%m-%d %H:%M} UTC"
         elif state.held_until and state.held_until - now >= longest:
             text = f"asks for silence until {state.held_until:%Y-%m-%d %H:%M} UTC"
-        elif courier.held_since and now - courier.held_since >= longest:
-            text = f"has asked for silence again and again since {courier.held_since:%Y-%m-%d %H:%M} UTC"
-        elif courier.doubt:
-            text = courier.doubt
+        elif standing.held_since and now - standing.held_since >= longest:
+            text = f"has asked for silence again and again since {standing.held_since:%Y-%m-%d %H:%M} UTC"
+        elif standing.doubt:
+            text = standing.doubt
         else:
             return False
-        courier.state = replace(state, trouble=text)
+        standing.state = replace(state, trouble=text)
         return True
 
     async def _write(self, connection: AsyncConnection, outcome: Outcome) -> None:
@@ -239,11 +269,13 @@ class Delivery:
             error=outcome.error,
             due=outcome.due,
             counted=outcome.counted,
+            fault=outcome.fault,
+            copy=outcome.copy,
         )
         if outcome.status is Status.FAILED:
             await FallbackStore(connection).fall_back(parcel, self._couriers, wall=outcome.wall)
         if outcome.changed:
-            await ChannelStore(connection).save(parcel.channel, self._couriers[parcel.channel].state)
+            await ChannelStore(connection).save(parcel.channel, self._couriers[parcel.channel].standing.state)
             if await tell_trouble(connection, self._levels, outcome.wall):
                 self.wake()
         if outcome.recovered:

@@ -19,6 +19,7 @@ class DeliverySettings(Section):
     longest_retry_seconds: float = Field(30.0, gt=0)
     longest_hold_seconds: float = Field(86_400.0, gt=0)
     max_attempts: int = Field(20, ge=1)
+    max_copies: int = Field(3, ge=1)
     max_age_hours: float = Field(168.0, gt=0)
     fold_above: int = Field(5, ge=1)
     fold_most: int = Field(200, ge=2, le=200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -12,8 +13,17 @@ from daemon.settings import Settings
 from daemon.today import Resolved, Settled
 from market.panel import FloatArray
 from monitors.live import Live
-from monitors.watch import Facts
+from monitors.watch import DEFAULTS, Facts, WatchSettings
 from trading.account import Account
+
+
+def watch_settings(settings: Settings) -> WatchSettings:
+    """Return the monitors' limits: the classic ones, and what the configuration says of them."""
+    return replace(
+        DEFAULTS,
+        horizon=settings.forecast.horizon_sessions,
+        false_alarms_per_year=settings.monitors.false_alarms_per_year,
+    )
 
 
 def make_facts(
@@ -35,6 +45,7 @@ def make_facts(
         trade_returns=np.array([trade.return_ for trade in settled.trades]),
         probabilities=np.array([one.probability for one in settled.resolved]),
         outcomes=np.array([one.outcome for one in settled.resolved]),
+        said_up=np.array([one.up for one in settled.resolved], dtype=np.bool_),
         equity=settled.paper.equity,
         peak=settled.paper.peak,
         equity_return=float("nan") if settled.return_ is None else settled.return_,
@@ -42,10 +53,16 @@ def make_facts(
         failed_orders=settled.failed,
         bars_expected=len(memory.tickers),
         bars_missing=len(memory.tickers) - len(memory.prices(session, "close")),
-        labels=_labels(settled.resolved, settings.market.sectors),
+        labels=_labels(settled.resolved, settings.market.sector_of()),
         weights=_weights(settled.before, settled.paper),
+        joint=memory.joint if begins_week(memory.before(session), session) else None,
         live=live,
     )
+
+
+def begins_week(before: date | None, session: date) -> bool:
+    """Whether a session is the first of its week: in it the multivariate check looks."""
+    return before is None or before.isocalendar()[:2] != session.isocalendar()[:2]
 
 
 def _labels(

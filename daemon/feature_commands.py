@@ -16,19 +16,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from daemon.price_series import market_series, to_forecast
 from forecaster.features import FEATURES, LONGEST_LOOKBACK, Feature, Tier, feature_matrix
 from forecaster.window import Window, make_window
-from market.panel import FloatArray, Panel
+from market.panel import Panel
 from market.price_file import PriceFileError, read_prices
 from market.sample import BENCHMARK, SAMPLE_PATH
-
-SERIES_TICKERS: Final = {
-    "btc": ("BTC-USD",),
-    "us10y": ("^TNX",),
-    "vix": ("^VIX",),
-    "dollar": ("DX-Y.NYB", "UUP"),
-}
-"""What a price file may call the market-wide series; the first that it holds is taken."""
 
 STYLE: Final = {Tier.EXACT: "green", Tier.DELAYED: "yellow", Tier.ESTIMATED: "yellow", Tier.MISSING: "dim"}
 
@@ -78,8 +71,7 @@ def show_features(ticker: str, prices: Path | None, session: date | None, *, jso
     """
     path = prices or SAMPLE_PATH
     panel = read_prices(path)
-    apart = {name for names in SERIES_TICKERS.values() for name in names}
-    universe = tuple(name for name in panel.tickers if not name.startswith("^") and name not in apart)
+    universe = to_forecast(panel.tickers)
     place = _place(path, ticker.upper(), universe)
     row = _row(path, panel, session)
     window = _window(panel.rows(max(0, row + 1 - 2 * LONGEST_LOOKBACK), row + 1), universe)
@@ -115,18 +107,8 @@ def _row(path: Path, panel: Panel, session: date | None) -> int:
 
 
 def _window(panel: Panel, universe: tuple[str, ...]) -> Window:
-    series = {}
-    for name, tickers in SERIES_TICKERS.items():
-        held = [ticker for ticker in tickers if ticker in panel.tickers]
-        if held:
-            series[name] = _carried(panel.columns((held[0],)).adj_close[:, 0])
-    return make_window(panel, universe, BENCHMARK, series=series)
-
-
-def _carried(values: FloatArray) -> FloatArray:
-    """Return the newest value known at each session: other markets keep other holidays."""
-    last = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))))
-    return np.where(last >= 0, values[last], np.nan)
+    series, tiers = market_series(panel)
+    return make_window(panel, universe, BENCHMARK, series=series, tiers=tiers)
 
 
 def _lines(window: Window, place: int) -> tuple[Line, ...]:

@@ -1,68 +1,61 @@
-"""The feed: a live session's bars from the configured provider, or the word that they are not there yet."""
+"""The feed: a live session's bars from the configured providers, or the word that they are not there yet."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date
-from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import structlog
 
-from daemon.observer import Asked, Observer
-from daemon.settings import MarketSettings
+from daemon.arrival import arrive, screen
+from daemon.observer import Observer
+from daemon.providers import make_sources
+from daemon.settings import Settings
 from daemon.storage.bars import SessionBars
-from market.chain import link
+from market.guard import Request
 from market.panel import FIELDS, FloatArray, Panel
-from market.price_file import PriceFileError
-from market.provider import FileProvider, PriceProvider, ProviderError
-from market.yahoo import YahooProvider
+from market.provider import Fetched, ProviderError
+from market.provider_chain import Asked, ProviderChain, Source
+from market.quality import Finding
+from market.revisions import Revision
 from monitors.live import Outcome
-
-T = TypeVar("T")
-
-ANSWER_S = 600.0
-"""Seconds to wait for a provider's whole answer; each has shorter time-outs of its own."""
-
-RESTATED = 1e-4
-"""Relative change of a kept close beyond which it counts as restated, not as rounding."""
 
 log = structlog.get_logger("feed")
 
 
 class FeedError(Exception):
-    """The provider gave nothing usable; asking again later is right."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A blocking provider and its name, as `yahoo`."""
-
-    name: str
-    provider: PriceProvider
+    """The providers gave nothing usable; asking again later is right."""
 
 
 class Feed:
     """Fetches bars and links them to the kept ones."""
 
     def __init__(
-        self, sources: tuple[Source, ...], tickers: tuple[str, ...], observer: Observer | None = None
+        self,
+        sources: tuple[Source, ...],
+        tickers: tuple[str, ...],
+        observer: Observer | None = None,
+        *,
+        patience_s: float = 1200.0,
+        requests: list[Request] | None = None,
     ) -> None:
         """Take the providers in the order in which they are asked.
 
         Args:
-            sources: The next one is asked where the one before gave nothing at all.
+            sources: Each next one is asked for the tickers that the ones before had no bar for.
             tickers: In the order of the result's columns.
             observer: Who writes down how each call ended; None writes nothing.
+            patience_s: Seconds for which an answer without the session is taken for merely late.
+            requests: Where the sources' guards put requests that have ended; it is emptied after each call.
         """
-        self._sources = sources
         self._tickers = tickers
         self._observer = observer
+        self._requests = [] if requests is None else requests
+        self._first = sources[0].name
+        self._restated: dict[tuple[str, str], float] = {}
+        self._chain = ProviderChain(sources, asking=self._asking, patience_s=patience_s)
 
     async def history(self, sessions: tuple[date, ...]) -> tuple[SessionBars, ...]:
         """Fetch the sessions before the first live one; those without a bar are NaN.
@@ -70,116 +63,123 @@ class Feed:
         A hole in the history would stay for ever, so a ticker without any bar is an error.
 
         Raises:
-            FeedError: The provider failed, or has nothing for a ticker.
+            FeedError: The providers failed, or have nothing for a ticker.
         """
-        panel = await self._fetch(sessions[0], sessions[-1])
+        fetched = await self._fetch(sessions[0], sessions[-1])
+        panel, findings = screen(fetched.panel)
+        self._name(findings)
         empty = [ticker for i, ticker in enumerate(panel.tickers) if np.isnan(panel.close[:, i]).all()]
         if empty:
             raise FeedError(f"no history for {', '.join(empty)} yet; mend the provider or market.tickers")
         return tuple(SessionBars(day, _row(panel, day)) for day in sessions)
 
-    async def session(self, session: date, last: SessionBars | None) -> SessionBars:
-        """Fetch one session, in the units of the last kept one.
+    async def session(self, session: date, kept: Panel | None) -> SessionBars:
+        """Fetch one session in the unit of the kept ones, and what is told otherwise of these.
 
         Args:
             session: The session.
-            last: The newest kept session, or None where nothing is kept.
+            kept: The sessions before it that are asked for again; None where nothing is kept.
 
         Raises:
-            FeedError: The provider failed.
+            FeedError: The providers failed.
         """
-        panel = await self._fetch(last.session if last else session, session)
-        new = _row(panel, session)
-        if last is None:
-            return SessionBars(session, new)
-        linked, factor = link(last.values, _row(panel, last.session), new)
-        for ticker, ratio in zip(self._tickers, factor.tolist(), strict=True):
-            if np.isfinite(ratio) and abs(ratio - 1.0) > RESTATED:
-                log.warning("provider restated its prices", ticker=ticker, session=str(session), factor=ratio)
-        return SessionBars(session, linked)
+        fetched = await self._fetch(kept.sessions[0] if kept and kept.sessions else session, session)
+        nothing = Panel((), self._tickers, *np.empty((len(FIELDS), 0, len(self._tickers))))
+        came = arrive(kept or nothing, fetched.panel, session, self._trusted(fetched))
+        self._name(came.findings)
+        self._tell(came.revisions)
+        names = tuple(str(one) for one in came.findings)
+        return SessionBars(session, came.values, came.revisions, names)
 
-    async def _fetch(self, start: date, end: date) -> Panel:
-        failures: list[Exception] = []
-        for source in self._sources:
-            try:
-                return await self._ask(source, start, end)
-            except (ProviderError, PriceFileError, OSError) as error:
-                failures.append(error)
-                if source is not self._sources[-1]:
-                    log.warning(
-                        "provider failed, the next one is asked", provider=source.name, reason=str(error)
-                    )
-        reasons = "; ".join(str(error) or type(error).__name__ for error in failures)
-        raise FeedError(f"no prices for {start} to {end}: {reasons}") from failures[-1]
+    async def late(self, kept: Panel) -> tuple[Revision, ...]:
+        """Fetch kept sessions again; return what came late or is told otherwise.
 
-    async def _ask(self, source: Source, start: date, end: date) -> Panel:
-        async with (
-            self._observer.asking(source.name, end) if self._observer else nullcontext(Asked()) as asked
-        ):
-            async with asyncio.timeout(ANSWER_S):
-                fetched = await in_daemon_thread(lambda: source.provider.fetch(self._tickers, start, end))
-            panel = fetched.panel.columns(self._tickers)
-            if np.isnan(_row(panel, end)[FIELDS.index("close")]).all():
-                asked.outcome = Outcome.EMPTY
-        for ticker, reason in fetched.failed:
-            log.warning("provider has no prices", provider=source.name, ticker=ticker, reason=reason)
-        return panel
+        Raises:
+            FeedError: The providers failed.
+        """
+        fetched = await self._fetch(kept.sessions[0], kept.sessions[-1])
+        came = arrive(kept, fetched.panel, None, self._trusted(fetched))
+        self._name(came.findings)
+        self._tell(came.revisions)
+        return came.revisions
 
+    def _trusted(self, fetched: Fetched) -> frozenset[str]:
+        """Return the tickers that the first provider served: the others' bars correct nothing."""
+        return frozenset(ticker for ticker, source in fetched.sources if source == self._first)
 
-def provider_names(settings: MarketSettings) -> tuple[str, ...]:
-    """Return who is asked for prices, in that order."""
-    wanted = (settings.provider, *([settings.fallback] if settings.fallback else []))
-    return tuple(dict.fromkeys(wanted))
+    def _name(self, findings: tuple[Finding, ...]) -> None:
+        for one in findings:
+            log.warning("bars left out", ticker=one.ticker, kind=one.kind.value, finding=str(one))
 
+    def _tell(self, changes: tuple[Revision, ...]) -> None:
+        """Log what changed; a split or dividend stays in every later answer and is logged when it is new."""
+        for one in changes:
+            if not one.values:
+                if self._restated.get((one.ticker, one.kind)) == one.factor:
+                    continue
+                self._restated[one.ticker, one.kind] = one.factor
+            log.info(
+                "told otherwise",
+                ticker=one.ticker,
+                session=str(one.session),
+                kind=one.kind.value,
+                factor=one.factor,
+            )
 
-def make_feed(settings: MarketSettings, observer: Observer | None = None) -> Feed:
-    """Build the configured feed."""
-    return Feed(make_sources(settings), tuple(sorted(settings.tickers)), observer)
-
-
-def make_sources(settings: MarketSettings) -> tuple[Source, ...]:
-    """Build the configured providers, in the order in which they are asked."""
-    return tuple(Source(name, _provider(name, settings)) for name in provider_names(settings))
-
-
-def _provider(name: str, settings: MarketSettings) -> PriceProvider:
-    return FileProvider(Path(settings.prices_file)) if name == "file" else YahooProvider()
-
-
-async def in_daemon_thread(function: Callable[[], T]) -> T:
-    """Run a blocking function on a thread that a stopping process does not wait for."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def work() -> None:
+    async def _fetch(self, start: date, end: date) -> Fetched:
         try:
-            result = function()
-        except BaseException as error:
-            _tell(loop, future, error=error)
-        else:
-            _tell(loop, future, result=result)
+            fetched = await self._chain.fetch(self._tickers, start, end)
+        except ProviderError as error:
+            raise FeedError(f"no prices for {start} to {end}: {error}") from error
+        for ticker, reason in fetched.failed:
+            log.warning("no provider has prices", ticker=ticker, reason=reason)
+        for ticker, source in fetched.sources:
+            if source != self._first:
+                log.warning("another provider had the prices", ticker=ticker, provider=source)
+        return fetched
 
-    threading.Thread(target=work, name="feed", daemon=True).start()
-    return await future
+    @asynccontextmanager
+    async def _asking(self, provider: str, session: date) -> AsyncIterator[Asked]:
+        """Write down a call of a provider, and the requests that it took."""
+        try:
+            if self._observer is None:
+                yield Asked()
+            else:
+                async with self._observer.asking(provider, session) as call:
+                    yield (asked := Asked())
+                    call.outcome = Outcome.OK if asked.came else Outcome.EMPTY
+        except ProviderError as error:
+            log.warning("provider failed", provider=provider, reason=str(error))
+            await self._note(session)
+            raise
+        await self._note(session)
+
+    async def _note(self, session: date) -> None:
+        """Write down the requests that have ended."""
+        requests, self._requests[:] = tuple(self._requests), ()
+        for request in requests:
+            if request.failure:
+                log.info(
+                    "request failed",
+                    provider=request.provider,
+                    ticker=request.what,
+                    seconds=round(request.seconds, 3),
+                    reason=request.failure,
+                )
+        if self._observer is not None and requests:
+            await self._observer.note(requests, session)
 
 
-def _tell(
-    loop: asyncio.AbstractEventLoop,
-    future: asyncio.Future[T],
-    *,
-    result: T | None = None,
-    error: BaseException | None = None,
-) -> None:
-    def settle() -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
-
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(settle)
+def make_feed(settings: Settings, observer: Observer | None = None) -> Feed:
+    """Build the configured feed."""
+    requests: list[Request] = []
+    return Feed(
+        make_sources(settings, requests.append),
+        settings.market.asked(),
+        observer,
+        patience_s=60.0 * settings.market.patience_minutes,
+        requests=requests,
+    )
 
 
 def _row(panel: Panel, session: date) -> FloatArray:

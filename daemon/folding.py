@@ -11,7 +11,7 @@ from typing import Final
 from alerts.message import Event, Severity
 from daemon.storage.parcel import URGENCY, WAITING, Unsent
 
-STUCK_ATTEMPTS: Final = 3
+STUCK_FAULTS: Final = 3
 """Failed attempts after which a message that holds up its group's next one is folded together with it."""
 
 _CRITICAL: Final = URGENCY[Severity.CRITICAL]
@@ -125,7 +125,7 @@ def _stuck(kept: list[Unsent]) -> list[Unsent]:
     return [
         row
         for rows in groups.values()
-        if len(rows) > 1 and min(rows, key=lambda one: one.revision).attempts >= STUCK_ATTEMPTS
+        if len(rows) > 1 and min(rows, key=lambda one: one.revision).faults >= STUCK_FAULTS
         for row in rows
     ]
 

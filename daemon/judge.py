@@ -10,32 +10,25 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.alert import Alert, AlertState, AlertTransition, evaluate, firing, retire
-from alerts.compose import amount, compose_gate
+from alerts.compose import compose_gate
 from alerts.message import Message, Severity
 from alerts.reason import Reason
 from alerts.route import URGENCY, Routing
-from alerts.rule import Action
 from alerts.rulebook import Rulebook
 from alerts.silence import Window
+from daemon.demands import demands
 from daemon.post import post
 from daemon.storage.alerts import AlertStore
 from daemon.storage.audit import AuditStore
 from daemon.storage.gates import GateStore
 from daemon.storage.runs import RunStore
-from daemon.teller import Teller, trading_of
+from daemon.teller import Teller, Told, trading_of
 from daemon.today import Today
-from forecaster.model import Direction
+from forecaster.forecast import Direction
 from monitors.reading import Reading, State
-from trading.gate import Demand, Gate, GateState, judge
+from trading.gate import Gate, GateState, judge
 
 ACTOR: Final = "forewarn"
-DEMANDS: Final = {
-    Action.REDUCE_ONLY: (GateState.REDUCE_ONLY, False),
-    Action.CLOSE_ONLY: (GateState.REDUCE_ONLY, True),
-    Action.HALT: (GateState.HALTED, True),
-}
-"""What each action asks of the gate, and whether it latches."""
-
 Alerts = Mapping[str, Alert]
 Moved = tuple[AlertTransition, ...]
 
@@ -49,12 +42,31 @@ class Verdict:
         transitions: How many alerts moved.
         messages: What was written to the outbox.
         reasons: Why each alert that a decision was made about is told, or is not, by fingerprint.
+        decisions: Those of the reasons that are other than before.
     """
 
     gate: Gate
     transitions: int
     messages: tuple[Message, ...]
     reasons: Mapping[str, Reason]
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A decision about telling an alert that is other than the one before.
+
+    Attributes:
+        alert: Its fingerprint.
+        group: The group it is told in.
+        state: Where it stands.
+        reason: Why people are told of it, or are not.
+    """
+
+    alert: str
+    group: str
+    state: AlertState
+    reason: Reason
 
 
 class Judge:
@@ -85,7 +97,9 @@ class Judge:
         after, moved = evaluate(self._book, before, today.readings, today.session)
         retired, gone = retire(self._book, after, today.session, latched=gate.latched)
         after |= retired
-        next_gate = judge(gate, self._demands(after), fresh=self._is_fresh(today), at=now, actor=ACTOR)
+        next_gate = judge(
+            gate, demands(self._book, firing(after)), fresh=self._is_fresh(today), at=now, actor=ACTOR
+        )
         return await self._settle(
             connection, today.session, (before, after), moved + gone, (gate, next_gate), now, wall
         )
@@ -113,10 +127,10 @@ class Judge:
         (session,) = sessions
         gate = await GateStore(connection).hold(now)
         concerned = self._book.about(one.metric for one in readings)
-        before = await AlertStore(connection).concerned(concerned)
+        before = await AlertStore(connection).concerned(concerned, {one.subject for one in readings})
         after, moved = evaluate(self._book, before, readings, session, complete=False)
         fresh = gate.state is GateState.ACTIVE
-        next_gate = judge(gate, self._demands(after), fresh=fresh, at=now, actor=ACTOR)
+        next_gate = judge(gate, demands(self._book, firing(after)), fresh=fresh, at=now, actor=ACTOR)
         if next_gate.state.strictness < gate.state.strictness:
             next_gate = gate
         return await self._settle(connection, session, (before, after), moved, (gate, next_gate), now, wall)
@@ -167,7 +181,22 @@ class Judge:
         messages = told.messages + self._gate_message(session, told.messages, gates, done, now)
         await post(connection, messages[len(told.messages) :], self._routing, now, wall)
         await self._audit(connection, now, moved, gate, next_gate)
-        return Verdict(next_gate, len(moved), messages, told.reasons)
+        decisions = self._decisions(alerts, moved, told)
+        return Verdict(next_gate, len(moved), messages, told.reasons, decisions)
+
+    def _decisions(self, alerts: tuple[Alerts, Alerts], moved: Moved, told: Told) -> tuple[Decision, ...]:
+        """Return which decisions are other than before; one about an alert that moved always counts."""
+        before, after = alerts
+        anew = {move.alert.fingerprint for move in moved}
+        found = []
+        for name, reason in sorted(told.reasons.items()):
+            if name not in anew and name in before and before[name].marks.reason is reason:
+                continue
+            alert = told.alerts.get(name, after[name])
+            rule = self._book.get(alert.rule)
+            group = alert.marks.group or after[name].marks.group or (rule.place if rule else alert.rule)
+            found.append(Decision(name, group, alert.state, reason))
+        return tuple(found)
 
     def _is_fresh(self, today: Today) -> bool:
         """Tell whether the session's data arrived and the forecaster had something to say."""
@@ -176,16 +205,6 @@ class Judge:
         if not known or any(one.value > self._max_missing for one in known):
             return False
         return any(one.direction is not Direction.NO_CALL for one in today.forecasts)
-
-    def _demands(self, alerts: Alerts) -> tuple[Demand, ...]:
-        """Return what the firing alerts ask of the gate, whatever their marks."""
-        found = []
-        for alert in firing(alerts):
-            rule = self._book.get(alert.rule)
-            if rule is not None and rule.action in DEMANDS:
-                reason = f"{rule.summary} ({alert.subject} {amount(rule.metric, alert.value)})"
-                found.append(Demand(*DEMANDS[rule.action], rule.name, reason))
-        return tuple(found)
 
     def _gate_message(
         self, session: date, told: tuple[Message, ...], gates: tuple[Gate, Gate], done: str, now: datetime
@@ -210,11 +229,18 @@ class Judge:
         self, connection: AsyncConnection, now: datetime, moved: Moved, gate: Gate, after: Gate
     ) -> None:
         store = AuditStore(connection)
-        for move in moved:
-            if AlertState.FIRING in (move.alert.state, move.before):
-                value = move.reading.value if move.reading else None
-                detail = {"alert": move.alert.fingerprint, "value": _finite(value)}
-                await store.add(now, ACTOR, f"alert.{move.alert.state}", detail)
+        deeds = [
+            (
+                f"alert.{move.alert.state}",
+                {
+                    "alert": move.alert.fingerprint,
+                    "value": _finite(move.reading.value if move.reading else None),
+                },
+            )
+            for move in moved
+            if AlertState.FIRING in (move.alert.state, move.before)
+        ]
+        await store.add_all(now, ACTOR, deeds)
         if after is not gate:
             await store.add(now, after.actor, f"gate.{after.state}", gate_detail(gate, after))
 

@@ -12,14 +12,16 @@ from daemon.channel_checks import checking
 from daemon.channels import make_channels
 from daemon.clock import SystemClock
 from daemon.compute import Compute
+from daemon.decisions import heard_by, log_decisions
 from daemon.delivery import Delivery
-from daemon.feed import make_feed, provider_names
+from daemon.feed import make_feed
 from daemon.health import Health
 from daemon.instance import Instance
 from daemon.loops import Loops
 from daemon.observer import Observer
 from daemon.outage import Outage
 from daemon.probe import Probe
+from daemon.providers import provider_names
 from daemon.server import Server
 from daemon.session import Pipeline
 from daemon.sessions import Sessions
@@ -28,6 +30,7 @@ from daemon.slack_buttons_loop import listening, make_slack_buttons
 from daemon.storage.database import Database
 from daemon.storage.migrate import require_newest, upgrade
 from daemon.storage.origin import OriginStore
+from daemon.tallies import Tallies
 from market.exchange import load_exchange
 
 log = structlog.get_logger("live")
@@ -46,7 +49,8 @@ async def run_live(settings: Settings, database: Database) -> None:
     health = Health(clock)
     compute = Compute.of(settings.executor.kind, settings.executor.workers)
     channels = make_channels(settings)
-    server = Server(database, health, clock, settings, version=version("forewarn"))
+    tallies = Tallies()
+    server = Server(database, health, clock, settings, version=version("forewarn"), tallies=tallies)
     try:
         await server.start()  # first: a port in use must change nothing
         await (upgrade(database) if database.is_sqlite else require_newest(database))
@@ -54,8 +58,9 @@ async def run_live(settings: Settings, database: Database) -> None:
             async with database.write() as connection:
                 wanted = {"kind": "live", "calendar": settings.market.calendar}
                 await OriginStore(connection).claim(wanted, database.name)
+                store_id = await OriginStore(connection).identity()
             exchange = await asyncio.to_thread(load_exchange, settings.market.calendar)
-            tickers = tuple(sorted(settings.market.tickers))
+            tickers = settings.market.asked()
             levels = tuple((channel.name, least) for channel, least in channels)
             observer = Observer(
                 database,
@@ -66,6 +71,7 @@ async def run_live(settings: Settings, database: Database) -> None:
             )
             pipeline = Pipeline(database, settings, clock, compute, tickers, levels, observer)
             await pipeline.restore()
+            pipeline.decided = decided = heard_by(log_decisions, tallies.decided)
             outage = Outage(health)
             delivery = Delivery(
                 database,
@@ -74,9 +80,12 @@ async def run_live(settings: Settings, database: Database) -> None:
                 clock,
                 levels=dict(levels),
                 outage=outage,
+                store=store_id,
+                tally=tallies.sent,
             )
+            tallies.breakers = delivery.breakers
             await delivery.recover()
-            feed = make_feed(settings.market, observer)
+            feed = make_feed(settings, observer)
             sessions = Sessions(database, settings, clock, pipeline, feed, exchange, levels)
             await sessions.start()
             probe = Probe(database, clock, health, outage, instance.renew)
@@ -92,10 +101,13 @@ async def run_live(settings: Settings, database: Database) -> None:
                 delivery,
                 check_s=settings.schedule.check_seconds,
                 tick_s=settings.alerts.tick_seconds,
+                decided=decided,
+                lagged=tallies.lagged,
             )
+            server.ingest.open(pipeline.judge, delivery.wake, decided)
             log.info("started", store=database.name, page="http://{}:{}/".format(*server.address))
             asked = tuple(channel for channel, _ in channels)
-            buttons = make_slack_buttons(settings, asked, database, clock, health, delivery.wake)
+            buttons = make_slack_buttons(settings, asked, database, clock, health, delivery.wake, store_id)
             try:
                 async with checking(asked, health, delivery.distrust), listening(buttons):
                     await _until_told(loops)

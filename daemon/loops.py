@@ -6,7 +6,7 @@ A store that cannot be used for a while is no reason to die: a loop waits and tr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,10 +14,12 @@ import structlog
 
 from daemon.alarm import Alarm
 from daemon.clock import Clock
+from daemon.decisions import log_decisions
 from daemon.delivery import FIRST_BACKOFF_S, LONGEST_BACKOFF_S, Delivery
 from daemon.feed import FeedError
 from daemon.health import Health
-from daemon.judge import Judge
+from daemon.judge import Decision, Judge
+from daemon.lag import watch_lag
 from daemon.outage import Outage, is_outage
 from daemon.probe import Probe
 from daemon.sessions import Sessions
@@ -44,6 +46,8 @@ class Loops:
         delivery: What carries it to them.
         check_s: Seconds between two looks for what is due.
         tick_s: Seconds between two looks for what to tell.
+        decided: Hears what was decided about telling, once that is committed.
+        lagged: Hears every second how late the event loop is.
     """
 
     database: Database
@@ -56,6 +60,8 @@ class Loops:
     delivery: Delivery
     check_s: float
     tick_s: float
+    decided: Callable[[Sequence[Decision]], None] = log_decisions
+    lagged: Callable[[float], None] = lambda seconds: None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run every loop until told to stop, then send what can be sent quickly.
@@ -68,6 +74,7 @@ class Loops:
             "tell": self._tell(stop),
             "store": self.probe.run(stop, lambda seconds: _wait(stop, seconds)),
             "delivery": self.delivery.run(stop, self._progress),
+            "lag": watch_lag(stop, self.lagged),
         }
         async with asyncio.TaskGroup() as group:
             for name, loop in loops.items():
@@ -124,6 +131,7 @@ class Loops:
                 continue
             backoff_s = FIRST_BACKOFF_S
             told = len(verdict.messages) if verdict else 0
+            self.decided(verdict.decisions if verdict else ())
             if told:
                 self.delivery.wake()
             self.health.stamp("tell", within_s=4 * self.tick_s + 60.0, note=f"told {told} messages")

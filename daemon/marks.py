@@ -25,6 +25,8 @@ class Outcome:
         error: Why it did not succeed.
         due: When to try again; None where it is over.
         counted: Whether it counts as an attempt.
+        fault: Whether it failed although the channel works.
+        copy: Whether it may have arrived.
         changed: Whether how the channel does has changed with it.
         recovered: Whether the channel works again with it.
     """
@@ -36,6 +38,8 @@ class Outcome:
     error: str = ""
     due: datetime | None = None
     counted: bool = True
+    fault: bool = False
+    copy: bool = False
     changed: bool = False
     recovered: bool = False
 

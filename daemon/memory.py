@@ -6,19 +6,31 @@ only after the transaction that wrote the same rows has committed.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from daemon.feature_set import FeatureSet
 from daemon.storage.bars import BarStore, SessionBars
 from daemon.storage.database import Database
 from daemon.storage.features import FeatureStore
 from daemon.storage.forecasts import ForecastStore
+from daemon.storage.models import ModelStore, Move
+from daemon.storage.regimes import RegimeStore
+from forecaster.calibration.book import CalibrationBook
 from forecaster.label import Label, label
-from forecaster.model import Model, centred_ranks
+from forecaster.model_version import ModelVersion
+from forecaster.ranks import centred_ranks
+from forecaster.regime import UNKNOWN, Regime, RegimeState, follow
+from forecaster.signals import History
+from forecaster.target import Target
 from market.panel import FIELDS, FloatArray, Panel
+from market.revisions import Revision
 from monitors.drift import DriftReference
+from monitors.joint import JointReference
 
 
 @dataclass(slots=True)
@@ -30,39 +42,80 @@ class Memory:
         universe: Those that are forecast and traded.
         depth: How many sessions are kept.
         horizon: Sessions from entry to exit of a forecast.
+        target: What is forecast.
+        set: The features.
         sessions: The sessions kept.
         bars: One array a session, shape (fields, tickers).
         features: One matrix a session, shape (universe, features).
         ranks: The same as centred ranks.
-        beat: Known outcomes by session, shape (universe,); sessions not resolved yet are absent.
-        model: The model in use, or None before the first fit.
+        came: Known outcomes by session, shape (universe,); sessions not resolved yet are absent.
+        market: What the regimes remember.
+        regimes: Name of the regime by session; "" where it is not known yet.
+        champion: The model in use, or None before the first fit.
+        since: The first session that it forecast; None before that.
+        last_move: How it came into use; None before the first fit.
+        newest: The model fitted last, or None before the first fit.
+        book: How the champion's forecasts have come true.
         reference: What the model was trained on, prepared for drift; None before the first fit.
+        joint: The same, prepared for the multivariate check; None where that cannot be.
     """
 
     tickers: tuple[str, ...]
     universe: tuple[str, ...]
     depth: int
     horizon: int
+    target: Target
+    set: FeatureSet
     sessions: list[date] = field(default_factory=list)
     bars: list[FloatArray] = field(default_factory=list)
     features: dict[date, FloatArray] = field(default_factory=dict)
     ranks: dict[date, FloatArray] = field(default_factory=dict)
-    beat: dict[date, FloatArray] = field(default_factory=dict)
-    model: Model | None = None
+    came: dict[date, FloatArray] = field(default_factory=dict)
+    market: RegimeState = field(default_factory=RegimeState)
+    regimes: dict[date, str] = field(default_factory=dict)
+    champion: ModelVersion | None = None
+    since: date | None = None
+    last_move: Move | None = None
+    newest: ModelVersion | None = None
+    book: CalibrationBook = field(default_factory=CalibrationBook)
     reference: DriftReference | None = None
+    joint: JointReference | None = None
 
     async def restore(self, database: Database) -> None:
-        """Rebuild everything but `reference` from the store."""
+        """Rebuild everything but `book`, `reference` and `joint` from the store."""
         async with database.read() as connection:
             panel = await BarStore(connection).tail(self.depth, self.tickers)
-            self.model = await ForecastStore(connection).newest_model()
+            self.newest = await ModelStore(connection).newest()
+            await self.adopt(connection)
             self.sessions = list(panel.sessions)
             if self.sessions:
-                self.features = await FeatureStore(connection).since(self.sessions[0], self.universe)
+                self.features = await FeatureStore(connection).since(
+                    self.sessions[0], self.universe, self.set.fingerprint
+                )
+            seen = await RegimeStore(connection).observations()
+        self.market, past = await asyncio.to_thread(follow, seen.values())
+        for session, regime in zip(seen, past, strict=True):
+            self._name(session, regime)
         stacked = np.stack([getattr(panel, name) for name in FIELDS], axis=1)
         self.bars = list(stacked)
         self.ranks = {day: centred_ranks(matrix) for day, matrix in self.features.items()}
-        self.beat = {day: found.beat for day in self.sessions if (found := self.outcome(day)) is not None}
+        found = {day: self.outcome(day) for day in self.sessions}
+        self.came = {day: one.came(self.target) for day, one in found.items() if one is not None}
+
+    async def adopt(self, connection: AsyncConnection) -> bool:
+        """Take over the model that the store has in use; return whether it is another one."""
+        self.last_move = await ModelStore(connection).last_move()
+        if self.last_move is None or (self.champion and self.champion.version == self.last_move.version):
+            return False
+        found = await ModelStore(connection).get(self.last_move.version)
+        self.champion = found if found and self._fits(found) else None
+        self.since = await ForecastStore(connection).since(self.last_move.version)
+        return True
+
+    def _fits(self, model: ModelVersion) -> bool:
+        """Whether a model forecasts what the configuration asks for."""
+        wanted = (self.target, self.horizon, self.set.names)
+        return (model.target, model.horizon, model.features) == wanted
 
     def append(self, day: SessionBars) -> None:
         """Add a session's bars, and the outcomes they bring, and forget what is older than the depth."""
@@ -70,12 +123,36 @@ class Memory:
         self.bars.append(day.values)
         resolved = self.resolved_by(day.session)
         if resolved is not None and (found := self.outcome(resolved)) is not None:
-            self.beat[resolved] = found.beat
+            self.came[resolved] = found.came(self.target)
         while len(self.sessions) > self.depth:
             gone = self.sessions.pop(0)
             self.bars.pop(0)
-            for kept in (self.features, self.ranks, self.beat):
+            for kept in (self.features, self.ranks, self.came, self.regimes):
                 kept.pop(gone, None)
+
+    def revise(self, changes: tuple[Revision, ...]) -> None:
+        """Take over corrected and late bars and the outcomes that they change; features stay as they were."""
+        place = {session: i for i, session in enumerate(self.sessions)}
+        column = {ticker: i for i, ticker in enumerate(self.tickers)}
+        rows = {place[one.session] for one in changes if one.values and one.session in place}
+        for row in rows:
+            self.bars[row] = self.bars[row].copy()
+        for one in changes:
+            if one.values and one.session in place:
+                self.bars[place[one.session]][:, column[one.ticker]] = one.values
+        spans = {start for row in rows for start in range(max(row - self.horizon - 1, 0), row + 1)}
+        for start in sorted(spans):
+            if (found := self.outcome(self.sessions[start])) is not None:
+                self.came[self.sessions[start]] = found.came(self.target)
+
+    def follow(self, session: date, state: RegimeState, regime: Regime) -> None:
+        """Take over what a session's close made of the regime."""
+        self.market = state
+        self._name(session, regime)
+
+    def _name(self, session: date, regime: Regime) -> None:
+        if session in self.sessions:
+            self.regimes[session] = "" if regime.name == UNKNOWN else regime.name
 
     def panel(self, count: int) -> Panel:
         """Return the newest `count` sessions, or as many as there are."""
@@ -109,18 +186,44 @@ class Memory:
         span = Panel(tuple(self.sessions[start:stop]), self.tickers, *np.stack(self.bars[start:stop], axis=1))
         return label(span, self.universe, 0, self.horizon)
 
-    def training(self, count: int) -> tuple[date, ...]:
-        """Return the newest `count` sessions that have features and a known outcome."""
-        known = [day for day in self.sessions if day in self.beat and day in self.features]
-        useful = [day for day in known if not np.isnan(self.beat[day]).all() and self._covered(day)]
-        return tuple(useful[-count:])
+    def resolved(self) -> int:
+        """Return how many sessions have features and a known outcome."""
+        known = [day for day in self.sessions if day in self.came and self._covered(day)]
+        return sum(not np.isnan(self.came[day]).all() for day in known)
+
+    def history(self, count: int, sectors: tuple[str, ...]) -> History:
+        """Return the newest `count` sessions that have features, with what is known of their outcomes."""
+        days = tuple(day for day in self.sessions if self._covered(day))[-count:]
+        unknown = np.full(len(self.universe), np.nan)
+        return History(
+            sessions=days,
+            ranks=np.stack([self.ranks[day] for day in days]),
+            outcomes=np.stack([self.came.get(day, unknown) for day in days]),
+            signals=self.set.signals,
+            regimes=tuple(self.regimes.get(day, "") for day in days),
+            sectors=sectors,
+        )
+
+    def forecast_by_champion(self, upto: date) -> tuple[date, ...]:
+        """Return the sessions that the champion forecast and that were resolved by a session, in order."""
+        settled = self.resolved_by(upto) if upto in self.sessions else None
+        if self.since is None or settled is None:
+            return ()
+        return tuple(day for day in self.sessions if self.since <= day <= settled and day in self.came)
+
+    def is_waiting(self, model: ModelVersion) -> bool:
+        """Whether a model was fitted after the champion came into use, and waits for evidence."""
+        return self.last_move is not None and model.version > max(
+            self.last_move.version, self.last_move.before or 0
+        )
 
     def _covered(self, session: date) -> bool:
-        return bool((~np.isnan(self.features[session])).mean() >= 0.5)
+        return session in self.features and bool((~np.isnan(self.features[session])).mean() >= 0.5)
 
-    def between(self, first: date, last: date) -> FloatArray:
-        """Return the features from session `first` to `last`, shape (sessions, universe, features)."""
-        return np.stack([m for day, m in sorted(self.features.items()) if first <= day <= last])
+    def between(self, first: date, last: date) -> FloatArray | None:
+        """Return the kept features from session `first` to `last`, as `window` does; None without any."""
+        kept = [matrix for day, matrix in sorted(self.features.items()) if first <= day <= last]
+        return np.stack(kept) if kept else None
 
     def window(self, count: int) -> FloatArray | None:
         """Return the features of the newest `count` sessions; None where fewer are known."""

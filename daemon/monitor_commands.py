@@ -5,7 +5,8 @@ from __future__ import annotations
 import json as json_format
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon.data_file import DataFile, DataFileError
+from daemon.exit_codes import BAD_INPUT
 from daemon.plots import plot_calibration, plot_drift, plot_performance
 from monitors.calibration_report import calibration_report
 from monitors.drift_report import drift_report
@@ -22,6 +24,7 @@ from monitors.performance_report import performance_report
 from monitors.reading import Reading, State
 
 EXIT = {State.OK: 0, State.WARN: 0, State.BREACH: 1, State.NO_DATA: 2}
+PICTURES = (".png", ".svg", ".pdf")
 LARGEST_RETURN = 10.0  # a fraction a period; more is money, or per cent
 STYLE = {State.OK: "green", State.WARN: "yellow", State.BREACH: "bold red", State.NO_DATA: "blue"}
 
@@ -32,28 +35,29 @@ def drift(reference: Path, current: Path, columns: Sequence[str], *, json: bool,
     Raises:
         DataFileError: A file or column cannot be used.
     """
-    old, new = DataFile(reference), DataFile(current)
-    names = tuple(columns) or old.numeric()
-    if not set(names) & set(new.numeric()):
-        raise DataFileError(f"{reference} and {current} share no column of numbers; name some with --column")
-    take = new.numbers if columns else new.numbers_if_any
-    report = drift_report(
-        np.column_stack([old.numbers(name) for name in names]),
-        np.column_stack([take(name) for name in names]),
-        names,
-    )
+    with _errors_told(json):
+        _check_plot(plot)
+        old, new = DataFile(reference), DataFile(current)
+        names = tuple(columns) or _shared_columns(old, new)
+        if not names:
+            raise DataFileError(
+                f"{reference} and {current} share no column of numbers; name some with --column"
+            )
+        take = new.numbers if columns else new.numbers_if_any
+        report = drift_report(
+            np.column_stack([old.numbers(name) for name in names]),
+            np.column_stack([take(name) for name in names]),
+            names,
+        )
+        _draw(plot, lambda path: plot_drift(report, path))
     notes = [
         f"Incident: {', '.join(one.members)} ({one.contribution:.0%} of the evidence, p = {one.p:.2g})"
         for one in report.incidents
     ]
     if gone := [name for name in names if name not in new.numeric()]:
         notes.append(f"No numbers in {current.name}: {', '.join(gone)}")
-    code = _tell(
-        f"{current.name} against {reference.name}", report.readings, report.verdict, notes, json=json
-    )
-    if plot:
-        _draw(plot, lambda path: plot_drift(report, path))
-    return code
+    title = f"{current.name} against {reference.name}"
+    return _tell(title, report.readings, report.verdict, notes, json=json)
 
 
 def calibration(
@@ -71,17 +75,17 @@ def calibration(
     Raises:
         DataFileError: The file or a column cannot be used.
     """
-    data = DataFile(file)
-    stated, came = data.numbers(probability), data.numbers(outcome)
-    times, groups = data.labels(time) if time else None, data.labels(group) if group else None
-    try:
-        report = calibration_report(stated, came, times, groups)
-    except ValueError as error:
-        raise DataFileError(f"{file}: columns {probability!r} and {outcome!r}: {error}") from None
-    code = _tell(file.name, report.readings, report.verdict, (), json=json)
-    if plot:
+    with _errors_told(json):
+        _check_plot(plot)
+        data = DataFile(file)
+        stated, came = data.numbers(probability), data.numbers(outcome)
+        times, groups = data.times(time) if time else None, data.labels(group) if group else None
+        try:
+            report = calibration_report(stated, came, times, groups)
+        except ValueError as error:
+            raise DataFileError(f"{file}: columns {probability!r} and {outcome!r}: {error}") from None
         _draw(plot, lambda path: plot_calibration(report, path))
-    return code
+    return _tell(file.name, report.readings, report.verdict, (), json=json)
 
 
 def performance(file: Path, returns: str, *, json: bool, plot: Path | None) -> int:
@@ -90,21 +94,58 @@ def performance(file: Path, returns: str, *, json: bool, plot: Path | None) -> i
     Raises:
         DataFileError: The file or the column cannot be used.
     """
-    values = DataFile(file).numbers(returns)
-    odd = np.flatnonzero(np.isfinite(values) & ((values < -1.0) | (values > LARGEST_RETURN)))
-    if odd.size:
-        raise DataFileError(
-            f"{file}: column {returns!r}, row {odd[0] + 1} holds {values[odd[0]]:g}: returns are fractions "
-            f"from -1 to {LARGEST_RETURN:g} (0.01 is 1 %); divide profits by the capital"
-        )
-    report = performance_report(values)
-    code = _tell(file.name, report.readings, report.verdict, (), json=json)
-    if plot:
+    with _errors_told(json):
+        _check_plot(plot)
+        values = DataFile(file).numbers(returns)
+        odd = np.flatnonzero(np.isfinite(values) & ((values < -1.0) | (values > LARGEST_RETURN)))
+        if odd.size:
+            raise DataFileError(
+                f"{file}: column {returns!r}, row {odd[0] + 1} holds {values[odd[0]]:g}: returns are "
+                f"fractions from -1 to {LARGEST_RETURN:g} (0.01 is 1 %); divide profits by the capital"
+            )
+        report = performance_report(values)
         _draw(plot, lambda path: plot_performance(values, report.verdict, path))
-    return code
+    return _tell(file.name, report.readings, report.verdict, (), json=json)
 
 
-def _draw(path: Path, draw: Callable[[Path], object]) -> None:
+@contextmanager
+def _errors_told(json: bool) -> Iterator[None]:
+    """With --json, print an error as an object too: what reads the answer finds a word in either case."""
+    try:
+        yield
+    except DataFileError as error:
+        if json:
+            answer = {"error": {"kind": "bad_input", "exit_code": BAD_INPUT, "message": str(error)}}
+            sys.stdout.write(json_format.dumps(answer) + "\n")
+        raise
+
+
+def _shared_columns(old: DataFile, new: DataFile) -> tuple[str, ...]:
+    """The reference's columns of numbers; columns of nothing count where one of the two holds numbers.
+
+    Where nothing but empty columns is shared these are taken: they exist, and cannot be judged.
+    """
+    names = tuple(
+        name for name in old.names if name in old.numeric() or name in set(old.empty()) & set(new.numeric())
+    )
+    if set(names) & {*new.numeric(), *new.empty()}:
+        return names
+    return tuple(name for name in old.empty() if name in new.empty())
+
+
+def _check_plot(path: Path | None) -> None:
+    """Say what would keep a picture from being written before anything is computed."""
+    if path is None:
+        return
+    if path.suffix.lower() not in PICTURES:
+        raise DataFileError(f"--plot {path}: unknown kind of picture; give {', '.join(PICTURES)}")
+    if not path.parent.is_dir():
+        raise DataFileError(f"--plot {path}: cannot be written: there is no folder {path.parent}")
+
+
+def _draw(path: Path | None, draw: Callable[[Path], object]) -> None:
+    if path is None:
+        return
     try:
         draw(path)
     except OSError as error:

@@ -6,21 +6,22 @@ A replay has no observer: nobody is asked there, and the machine's own time must
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.clock import Clock
 from daemon.due import Due
-from daemon.storage.calls import PROVIDER, STEP, CallStore
+from daemon.storage.calls import PROVIDER, REQUEST, STEP, CallStore
 from daemon.storage.database import Database
 from daemon.storage.parcel import UNSENT, Status
 from daemon.storage.runs import RunStore
 from daemon.storage.schema import outbox
+from market.guard import Request
 from market.provider import ProviderTimeoutError
 from monitors.live import Live, Outcome, Sent
 from monitors.watch import DEFAULTS
@@ -77,6 +78,18 @@ class Observer:
             raise
         await self._add(PROVIDER, provider, session, began, asked.outcome)
 
+    async def note(self, requests: Sequence[Request], session: date) -> None:
+        """Write down the requests that a call of a provider took, all of them at once."""
+        async with self._database.write() as connection:
+            store = CallStore(connection)
+            newest = datetime.min.replace(tzinfo=UTC)
+            for request in sorted(requests, key=lambda request: request.began_at):
+                newest = max(request.began_at, newest + LEAST_STEP)
+                outcome = Outcome.FAILED if request.failure else Outcome.OK
+                if request.timed_out:
+                    outcome = Outcome.TIMEOUT
+                await store.add(REQUEST, request.provider, session, newest, request.seconds, outcome)
+
     @asynccontextmanager
     async def running(self, step: str, session: date) -> AsyncIterator[None]:
         """Write down that a step failed; the ledger knows the others."""
@@ -105,6 +118,7 @@ class Observer:
             stumbled=await calls.stumbled(sessions),
             due_s=math.nan if is_first else due.due_at.timestamp(),
             forecast_s=math.nan if stored_at is None else stored_at.timestamp(),
+            requests=await calls.requests_since(since),
         )
 
     async def forget(self, connection: AsyncConnection) -> None:

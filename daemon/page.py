@@ -44,7 +44,7 @@ def render(status: Status, *, refresh_s: int, still: bool = False) -> str:
         _banner(status.gate),
         _totals(status),
         sections.equity(status),
-        element("div", sections.alerts(status.alerts), sections.last_session(status.session), class_="pair"),
+        element("div", sections.alerts(status.firing), sections.last_session(status.session), class_="pair"),
         sections.pauses(summary.pauses, status.moves),
         sections.monitors(status.readings),
         sections.process(status),

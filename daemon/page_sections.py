@@ -77,6 +77,8 @@ def last_session(facts: SessionFacts | None) -> Html:
         ("Closed", instant(facts.closed_at)),
         ("Judged", "yes" if facts.judged else "not yet"),
         ("Bars", f"{facts.bars:,}, {facts.missing:,} missing"),
+        ("Regime", _regime(facts)),
+        ("Model", _model(facts)),
         ("Forecasts", f"{calls['up']} up, {calls['down']} down, {calls['no_call']} no call"),
         (
             "Readings",
@@ -85,6 +87,19 @@ def last_session(facts: SessionFacts | None) -> Html:
         ),
     ]
     return card("Last session", facts_list(rows))
+
+
+def _regime(facts: SessionFacts) -> str:
+    if not facts.regime:
+        return "not known yet"
+    return f"{facts.regime.replace('_', ', ')}, since {facts.regime_since}"
+
+
+def _model(facts: SessionFacts) -> str:
+    if facts.model is None:
+        return "none has been fitted yet"
+    edge = f"believes {facts.model_strength:.0%} of its leans" if facts.model_strength else "no edge found"
+    return f"{facts.model}, fitted {facts.model_fitted_on}, {edge}"
 
 
 def process(status: Status) -> Html:

@@ -41,6 +41,7 @@ METRICS: Final = {
     "slow_rate": "Slow calls",
     "timeout_rate": "Sessions with a time-out",
     "failure_rate": "Sessions with a failed call",
+    "request_failure_rate": "Requests that failed",
     "fallback_rate": "Sessions served by the fallback",
     "staleness_s": "Age of what is missing",
     "delivery_failure_rate": "Messages given up",

@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alerts.compose import compose_gate
 from alerts.message import Severity
 from alerts.route import Routing
+from daemon.demands import latching
 from daemon.judge import gate_detail
 from daemon.post import post
+from daemon.storage.alerts import AlertStore
 from daemon.storage.audit import AuditStore
 from daemon.storage.gates import GateStore
 from trading.gate import Gate, GateState, command
@@ -42,7 +44,8 @@ async def lift(
     """Lift a latched gate, inside the caller's transaction.
 
     Where a rule had latched it, what led there is over: the next settlement starts the drawdown anew from the
-    present equity, and the monitors' bets anew. A person's own pause leaves them as they are.
+    present equity, and the monitors' bets anew. A person's own pause leaves them as they are. Alerts that
+    still fire latch it no second time; what begins to fire from now on does.
 
     Raises:
         GateError: The command is refused.
@@ -105,7 +108,9 @@ async def _command(
 ) -> Gate:
     store = GateStore(connection)
     before = await store.hold(at)
-    after = command(before, state, epoch=epoch, at=at, reason=reason, actor=actor)
+    lifts = state is GateState.UNKNOWN
+    spells = latching((await AlertStore(connection).concerned()).values()) if lifts else ()
+    after = command(before, state, epoch=epoch, at=at, reason=reason, actor=actor, spells=spells)
     await store.move(before, after, session=session)
     await AuditStore(connection).add(at, actor, f"gate.{after.state}", gate_detail(before, after))
     return after

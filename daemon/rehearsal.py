@@ -12,16 +12,17 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from alerts.alert import Alert, AlertState, evaluate, firing
-from alerts.compose import amount
 from alerts.group import Group
 from alerts.message import Event, Severity
+from alerts.notice import Notice
 from alerts.route import Routing
 from alerts.rulebook import Rulebook
 from alerts.silence import Quiet, Window
-from alerts.tell import Notice, tell
-from daemon.judge import ACTOR, DEMANDS
+from alerts.tell import tell
+from daemon.demands import demands, latching
+from daemon.judge import ACTOR
 from monitors.reading import Reading, State
-from trading.gate import GLOBAL, Demand, Gate, GateState, command, judge, new_gate
+from trading.gate import GLOBAL, Gate, GateState, command, judge, new_gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ class Rehearsing:
             longest = self._counts["longest"]
             longest[alert.rule] = max(longest[alert.rule], alert.fired_for)
         fresh = self._is_fresh(day.readings)
-        self._gate = judge(gate, self._demands(alight), fresh=fresh, at=day.at, actor=ACTOR)
+        self._gate = judge(gate, demands(self._book, alight), fresh=fresh, at=day.at, actor=ACTOR)
         self._follow_gate(day.session, self._gate)
         self._tell(day, after)
 
@@ -177,15 +178,6 @@ class Rehearsing:
             )
             self._counts["told"].update(_rules_of(notice, told.reasons))
 
-    def _demands(self, alight: Iterable[Alert]) -> tuple[Demand, ...]:
-        found = []
-        for alert in alight:
-            rule = self._book.get(alert.rule)
-            if rule is not None and rule.action in DEMANDS:
-                reason = f"{rule.summary} ({alert.subject} {amount(rule.metric, alert.value)})"
-                found.append(Demand(*DEMANDS[rule.action], rule.name, reason))
-        return tuple(found)
-
     def _is_fresh(self, readings: Iterable[Reading]) -> bool:
         missing = [one for one in readings if one.metric == "bars_missing_rate"]
         known = [one for one in missing if one.state is not State.NO_DATA]
@@ -200,7 +192,10 @@ class Rehearsing:
         self._closed.append(replace(self._open, end=self._days[-1], lifted=True))
         self._open = None
         reason = f"lifted after {self._patience} sessions"
-        return command(gate, GateState.UNKNOWN, epoch=gate.epoch, at=at, reason=reason, actor=ACTOR)
+        spells = latching(self._alerts.values())
+        return command(
+            gate, GateState.UNKNOWN, epoch=gate.epoch, at=at, reason=reason, actor=ACTOR, spells=spells
+        )
 
     def _follow_gate(self, session: date, gate: Gate) -> None:
         closed = gate.state in (GateState.REDUCE_ONLY, GateState.HALTED)

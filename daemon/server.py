@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
-import json
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
 from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from daemon.answers import answer, problem
 from daemon.clock import Clock
 from daemon.health import Health, LoopHealth
+from daemon.ingest import Ingest
+from daemon.metrics_page import metrics_page, without_store
 from daemon.page import STYLE_HASH, render, render_unreadable
-from daemon.settings import Settings
+from daemon.settings import INGEST_KEY, Settings
 from daemon.status import GateStatus, Status, read_status, to_plain
 from daemon.storage.database import Database, DatabaseError
+from daemon.tallies import Tallies
 
 SHUTDOWN_S: Final = 3.0
 READ_S: Final = 10.0
@@ -38,6 +42,8 @@ HEADERS: Final = {
     "Server": "forewarn",
 }
 
+KNOWN: Final = "known are /, /status, /health, /metrics and, to post, /ingest/readings"
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = structlog.get_logger("server")
 
@@ -51,7 +57,11 @@ class UnreadableError(Exception):
 
 
 class Server:
-    """Answers `GET /`, `GET /status` and `GET /health`; it only ever reads."""
+    """Answers `GET /`, `/status`, `/health` and `/metrics`, which only read, and `POST /ingest/readings`.
+
+    Attributes:
+        ingest: What takes readings; it must be opened.
+    """
 
     def __init__(
         self,
@@ -61,6 +71,7 @@ class Server:
         settings: Settings,
         *,
         version: str,
+        tallies: Tallies | None = None,
     ) -> None:
         """Open nothing yet.
 
@@ -70,7 +81,10 @@ class Server:
             clock: What time it is for people who look: the machine's own clock.
             settings: The configuration: host and port, and the rules in force.
             version: Forewarn's version.
+            tallies: What the process counts.
         """
+        self.ingest = Ingest(database, clock, settings.secrets.get(INGEST_KEY))
+        self._tallies = tallies or Tallies()
         self._database = database
         self._health = health
         self._clock = clock
@@ -130,6 +144,8 @@ class Server:
         app.router.add_get("/", self._page)
         app.router.add_get("/status", self._status)
         app.router.add_get("/health", self._health_)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_post("/ingest/readings", self.ingest.take)
         app.on_response_prepare.append(_add_headers)
         return app
 
@@ -144,17 +160,26 @@ class Server:
 
     async def _status(self, _: web.Request) -> web.Response:
         try:
-            return _json(HTTPStatus.OK, (await self._read()).to_json())
+            return answer(HTTPStatus.OK, (await self._read()).to_json())
         except UnreadableError as error:
             gate = to_plain(GateStatus.unknown(str(error)))
-            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), gate=gate)
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), gate=gate)
 
     async def _health_(self, _: web.Request) -> web.Response:
         late = [loop for loop in self._health.loops() if not loop.ok]
         if not late:
-            return _json(HTTPStatus.OK, {"status": "ok"})
+            return answer(HTTPStatus.OK, {"status": "ok"})
         loops = [_lateness(loop) for loop in late]
-        return _json(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "late", "late": loops})
+        return answer(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "late", "late": loops})
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        """Answer a scrape; while the store cannot be read, with what the process itself knows."""
+        try:
+            async with asyncio.timeout(READ_S), self._reading:
+                page = await metrics_page(self._database, self._health, self._clock, self._tallies)
+        except (TimeoutError, DatabaseError, SQLAlchemyError, OSError):
+            page = without_store(self._health, self._tallies)
+        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _read(self) -> Status:
         try:
@@ -188,16 +213,16 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
     try:
         return await handler(request)
     except web.HTTPException as error:
-        known = "known are /, /status and /health" if error.status == HTTPStatus.NOT_FOUND else ""
+        known = KNOWN if error.status == HTTPStatus.NOT_FOUND else ""
         allowed = error.headers.get("Allow", "")
         detail = known or (f"allowed here: {allowed}" if allowed else "")
-        response = _problem(HTTPStatus(error.status), detail)
+        response = problem(HTTPStatus(error.status), detail)
         if allowed:
             response.headers["Allow"] = allowed
         return response
     except Exception:
         log.exception("a request failed", method=request.method, path=request.path)
-        return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the log of Forewarn says more")
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the log of Forewarn says more")
 
 
 def _only_local(bound: str) -> Any:  # noqa: ANN401 - a middleware
@@ -211,7 +236,7 @@ def _only_local(bound: str) -> Any:  # noqa: ANN401 - a middleware
             name = name.rpartition(":")[0]
         if name not in allowed:
             text = "this server answers to localhost only; set server.host to serve other names"
-            return _problem(HTTPStatus.MISDIRECTED_REQUEST, text)
+            return problem(HTTPStatus.MISDIRECTED_REQUEST, text)
         return await handler(request)
 
     return check
@@ -219,19 +244,6 @@ def _only_local(bound: str) -> Any:  # noqa: ANN401 - a middleware
 
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
-
-
-def _problem(status: HTTPStatus, detail: str, **more: object) -> web.Response:
-    """Return problem details (RFC 9457)."""
-    body = {"type": "about:blank", "title": status.phrase, "status": status.value}
-    if detail:
-        body["detail"] = detail
-    return _json(status, {**body, **more}, content_type="application/problem+json")
-
-
-def _json(status: HTTPStatus, body: dict[str, Any], content_type: str = "application/json") -> web.Response:
-    text = json.dumps(body, allow_nan=False, ensure_ascii=False)
-    return web.Response(text=text, status=status.value, content_type=content_type, charset="utf-8")
 
 
 def _lateness(loop: LoopHealth) -> dict[str, Any]:

@@ -10,9 +10,9 @@ been judged.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
 
@@ -25,23 +25,36 @@ from daemon.books import Books
 from daemon.clock import Clock, SystemClock
 from daemon.compute import Compute
 from daemon.due import Due
-from daemon.facts import make_facts
-from daemon.judge import Judge
+from daemon.facts import make_facts, watch_settings
+from daemon.feature_set import FeatureSet
+from daemon.forecasting import judged, make_forecasts, opened, resolve, succession
+from daemon.judge import Decision, Judge
 from daemon.memory import Memory
 from daemon.observer import Observer
+from daemon.price_series import to_forecast
 from daemon.settings import Settings
+from daemon.storage.audit import AuditStore
 from daemon.storage.bars import BarStore, SessionBars
-from daemon.storage.database import Database
+from daemon.storage.database import Database, number
 from daemon.storage.features import FeatureStore
 from daemon.storage.forecasts import ForecastStore
+from daemon.storage.models import Action, ModelStore, Move
 from daemon.storage.readings import ReadingStore
+from daemon.storage.regimes import RegimeStore
 from daemon.storage.runs import RunStore
 from daemon.today import Resolved, Settled, Today
-from forecaster.features import MODEL_FEATURES, MODEL_LOOKBACK, MODEL_NAMES, feature_matrix
-from forecaster.model import Direction, Forecast, Model, centred_ranks, fit, forecast
-from forecaster.window import make_window
+from forecaster.calibration.book import CalibrationBook
+from forecaster.calibration.book import Decision as CalibrationDecision
+from forecaster.features import feature_matrix
+from forecaster.forecast import Direction, Forecast
+from forecaster.model_version import ModelVersion
+from forecaster.ranks import centred_ranks
+from forecaster.regime import Observation, observe, step
+from forecaster.training import Training, fit
 from market.panel import FloatArray, Panel
-from monitors.drift import DriftReference, prepare_reference
+from market.revisions import Revision
+from monitors.drift import prepare_reference
+from monitors.joint import prepare_joint
 from monitors.live import Live
 from monitors.watch import WatchState, watch
 from trading.sizing import View
@@ -51,7 +64,10 @@ STEPS = (*WARM_UP, "forecast", "settle", "monitor", "judge", "order")
 SPARE_SESSIONS = 30
 """Sessions kept and read beyond the longest lookback, for those in which nothing was known."""
 
-VOLATILITY = MODEL_NAMES.index("volatility_21")
+VOLATILITY = "volatility_21"
+
+Outcome = tuple[ModelVersion, CalibrationBook, FloatArray, FloatArray, str, tuple[str, ...]]
+"""What `forecasting.resolve` takes."""
 
 
 class Pipeline:
@@ -85,32 +101,43 @@ class Pipeline:
         self._compute = compute
         self._wall = SystemClock()
         forecast_ = settings.forecast
+        kept = tuple(sorted(tickers))
+        universe = to_forecast(kept)
+        features = FeatureSet.of(settings.market, kept, universe)
         depth = (
-            MODEL_LOOKBACK
+            features.lookback
             + forecast_.train_sessions
             + forecast_.refit_sessions
             + forecast_.horizon_sessions
             + SPARE_SESSIONS
         )
-        universe = tuple(sorted(ticker for ticker in tickers if not ticker.startswith("^")))
-        self.memory = Memory(tuple(sorted(tickers)), universe, depth, forecast_.horizon_sessions)
+        self._set, self._sectors = features, _sectors(settings, universe)
+        self.memory = Memory(kept, universe, depth, forecast_.horizon_sessions, forecast_.target, features)
         self.judge = Judge(
             Rulebook(settings.rule_set()),
             settings.routing(channels),
             settings.monitors.max_missing,
             settings.windows(),
         )
+        self.decided: Callable[[Sequence[Decision]], None] = lambda decisions: None
         self._books = Books.of(settings.trading, forecast_)
         self._watch = WatchState.start()
+        self._limits = watch_settings(settings)
+        self._training = Training(
+            horizon=forecast_.horizon_sessions,
+            target=forecast_.target,
+            sessions=forecast_.train_sessions,
+            least_strength=forecast_.least_strength,
+        )
 
     async def restore(self) -> None:
         """Rebuild the memory from the store."""
         await self.memory.restore(self._database)
         async with self._database.read() as connection:
             saved = await ReadingStore(connection).state("watch")
+            settled = await RunStore(connection).last_session("settle")
         self._watch = WatchState.from_dict(saved) if saved else WatchState.start()
-        if self.memory.model is not None:
-            self.memory.reference = await self._reference(self.memory.model)
+        await self._take_over(settled)
 
     def bars_of(self, session: date) -> SessionBars | None:
         """Return a session's bars if they are kept."""
@@ -118,10 +145,19 @@ class Pipeline:
             return None
         return SessionBars(session, self.memory.bars[self.memory.sessions.index(session)])
 
-    def last_bars(self) -> SessionBars | None:
-        """Return the newest kept session of which most is known; None where there is none."""
-        kept = map(SessionBars, reversed(self.memory.sessions), reversed(self.memory.bars))
-        return next((day for day in kept if day.missing < 0.5), None)
+    async def fill(self, due: Due, changes: tuple[Revision, ...]) -> None:
+        """Keep what came late or was corrected, known from now on; sessions that have run stay as they are.
+
+        Args:
+            due: The newest session that is due; it is filled once.
+            changes: Of kept sessions.
+        """
+
+        async def write(connection: AsyncConnection) -> dict[str, Any]:
+            return {"bars": await BarStore(connection).revise(changes, self._clock.now())}
+
+        await self._commit("fill", due, write)
+        self.memory.revise(changes)
 
     async def run(self, due: Due, day: SessionBars, *, warm_up: bool = False) -> int:
         """Run the steps of one session that the ledger does not hold yet.
@@ -160,61 +196,123 @@ class Pipeline:
 
     async def _ingest(self, due: Due, day: SessionBars) -> None:
         async def write(connection: AsyncConnection) -> dict[str, Any]:
-            written = await BarStore(connection).add(
+            store, now = BarStore(connection), self._clock.now()
+            revised = await store.revise(day.revisions, now)
+            written = await store.add(
                 day,
                 self.memory.tickers,
                 calendar=self._settings.market.calendar,
                 closed_at=due.closed_at,
+                known_at=now,
             )
-            return {"bars": written}
+            return {"bars": written, "revised": revised, "quarantined": list(day.quarantined)}
 
         await self._commit("ingest", due, write)
+        self.memory.revise(day.revisions)
         self.memory.append(day)
 
     async def _features(self, due: Due) -> None:
-        panel = self.memory.panel(MODEL_LOOKBACK + SPARE_SESSIONS)
-        universe, benchmark = self.memory.universe, self._settings.market.benchmark
-        matrix, ranks = await self._compute.run(compute_features, panel, universe, benchmark)
+        panel, universe = self.memory.panel(self._set.lookback + SPARE_SESSIONS), self.memory.universe
+        matrix, ranks, seen = await self._compute.run(compute_features, panel, universe, self._set)
+        market, regime = step(self.memory.market, seen)
 
         async def write(connection: AsyncConnection) -> dict[str, Any]:
-            await FeatureStore(connection).add(due.session, universe, matrix)
-            return {"known": round(float((~np.isnan(matrix)).mean()), 6)}
+            await FeatureStore(connection).add(due.session, universe, matrix, self._set.fingerprint)
+            await RegimeStore(connection).add(due.session, seen, regime)
+            return {"known": round(float((~np.isnan(matrix)).mean()), 6), "regime": regime.name}
 
         await self._commit("features", due, write)
         self.memory.features[due.session] = matrix
         self.memory.ranks[due.session] = ranks
+        self.memory.follow(due.session, market, regime)
 
     async def _forecast(self, due: Due, today: Today) -> None:
         memory = self.memory
-        fitted = await self._fit(due.session) if self._is_fit_due(due.session) else None
-        model = fitted or memory.model
+        async with self._database.read() as connection:
+            chosen = await memory.adopt(connection)  # a person may have put another model into use
+        if chosen:
+            await self._take_over(memory.before(due.session))
+        fitted, move = await self._succession(due.session)
+        champion = memory.champion
+        if move is not None:
+            champion = fitted if fitted and fitted.version == move.version else memory.newest
+        book = opened(champion) if champion and move else memory.book
         made: tuple[Forecast, ...] = ()
-        if model is not None:
-            made = forecast(model, memory.ranks[due.session], memory.universe)
+        if champion is not None:
+            made = await self._compute.run(
+                make_forecasts,
+                champion,
+                book,
+                memory.ranks[due.session],
+                memory.universe,
+                memory.regimes[due.session],
+                self._sectors,
+            )
 
         async def write(connection: AsyncConnection) -> dict[str, Any]:
-            store = ForecastStore(connection)
             if fitted:
-                await store.add_model(fitted)
-            if model:
-                await store.add(due.session, model.version, memory.horizon, made)
+                await ModelStore(connection).add(fitted, self._set.fingerprint)
+            if move:
+                await ModelStore(connection).move(move)
+            if champion:
+                await ForecastStore(connection).add(due.session, champion.version, memory.horizon, made)
             calls = sum(one.direction is not Direction.NO_CALL for one in made)
             return {"forecasts": len(made), "calls": calls}
 
         await self._commit("forecast", due, write)
         today.forecasts = made
-        if fitted:
-            memory.model, memory.reference = fitted, await self._reference(fitted)
+        memory.newest = fitted or memory.newest
+        if move:
+            memory.champion, memory.last_move, memory.since = champion, move, None
+            await self._take_over(memory.before(due.session))
+        if champion and memory.since is None:
+            memory.since = due.session
+
+    async def _succession(self, session: date) -> tuple[ModelVersion | None, Move | None]:
+        """Fit a model or judge the one that waits, where that is due; return it and who takes over."""
+        if not self._is_fit_due(session):
+            return None, None
+        memory, champion, newest = self.memory, self.memory.champion, self.memory.newest
+        forecast_ = self._settings.forecast
+        history = memory.history(forecast_.train_sessions + self._training.purge, self._sectors)
+        at, before = self._clock.now(), memory.last_move.version if memory.last_move else None
+        if champion and newest and memory.is_waiting(newest):
+            evidence, wins = await self._compute.run(judged, champion, newest, history)
+            move = Move(
+                at,
+                session,
+                Action.PROMOTE,
+                newest.version,
+                before,
+                "forewarn",
+                evidence.words,
+                evidence.e_value,
+                number(evidence.gain),
+            )
+            return None, move if wins else None
+        fitted = await self._compute.run(
+            fit, history, version=newest.version + 1 if newest else 1, training=self._training
+        )
+        action = succession(champion, fitted, memory.last_move)
+        if action is None:
+            return fitted, None
+        words = "the first model" if action is Action.FIRST else "the same recipe on newer sessions"
+        return fitted, Move(at, session, action, fitted.version, before, "forewarn", words)
 
     async def _settle(self, due: Due, today: Today) -> None:
         """Fill yesterday's orders at this open, mark both books at this close, resolve outcomes."""
         opens, closes = self.memory.prices(due.session, "open"), self.memory.prices(due.session, "close")
         sessions = (self.memory.before(due.session), due.session)
+        book, decisions = await self._resolved_book(due.session)
 
         async def write(connection: AsyncConnection) -> dict[str, Any]:
             settled = await self._books.settle(connection, sessions, opens, closes, self._clock.now())
             resolved = await self._resolve(connection, due.session)
             today.settled = replace(settled, resolved=resolved)
+            for decision in decisions:
+                await AuditStore(connection).add(
+                    self._clock.now(), "forewarn", f"calibration.{decision.verdict}", asdict(decision)
+                )
             return {
                 "orders": settled.orders,
                 "failed": settled.failed,
@@ -224,6 +322,7 @@ class Pipeline:
             }
 
         await self._commit("settle", due, write)
+        self.memory.book = book
 
     async def _resolve(self, connection: AsyncConnection, session: date) -> tuple[Resolved, ...]:
         """Write the outcomes that this session's open brings; return them beside what was stated."""
@@ -233,16 +332,50 @@ class Pipeline:
         made = await store.of(resolved) if resolved and found else ()
         if resolved is None or found is None or not made:
             return ()
-        await store.resolve(resolved, session, self.memory.universe, found)
-        beat = dict(zip(self.memory.universe, found.beat.tolist(), strict=True))
-        known = (Resolved(one.ticker, one.probability, beat[one.ticker]) for one in made)
+        came = found.came(self.memory.target)
+        await store.resolve(resolved, session, self.memory.universe, found, came)
+        outcome = dict(zip(self.memory.universe, came.tolist(), strict=True))
+        known = (
+            Resolved(
+                one.ticker, one.probability, outcome[one.ticker], one.direction is Direction.UP, one.regime
+            )
+            for one in made
+        )
         return tuple(one for one in known if not np.isnan((one.probability, one.outcome)).any())
+
+    async def _resolved_book(self, session: date) -> tuple[CalibrationBook, tuple[CalibrationDecision, ...]]:
+        """Return the champion's book after the outcomes that a session's open brings."""
+        memory, day = self.memory, self.memory.resolved_by(session)
+        if day is None or day not in memory.forecast_by_champion(session):
+            return memory.book, ()
+        return await self._compute.run(resolve, *self._outcome_of(memory.book, day))
+
+    def _outcome_of(self, book: CalibrationBook, day: date) -> Outcome:
+        memory = self.memory
+        if memory.champion is None:
+            raise RuntimeError(f"session {day} was forecast by no model")
+        return memory.champion, book, memory.ranks[day], memory.came[day], memory.regimes[day], self._sectors
+
+    async def _take_over(self, settled: date | None) -> None:
+        """Open the champion's book, enter what it has forecast so far, and prepare what it is held against.
+
+        Args:
+            settled: The newest session whose open has been entered.
+        """
+        memory, champion = self.memory, self.memory.champion
+        if champion is None:
+            return
+        book = opened(champion)
+        for day in memory.forecast_by_champion(settled) if settled else ():
+            book, _ = await self._compute.run(resolve, *self._outcome_of(book, day))
+        memory.book = book
+        await self._refer_to(champion)
 
     async def _monitor(self, due: Due, today: Today) -> None:
         state = self._watch.restarted() if _settled(today).anew else self._watch
         live = await self._live(due)
         facts = make_facts(self.memory, self._settings, due.session, _settled(today), live)
-        after, readings = await self._compute.run(watch, state, facts)
+        after, readings = await self._compute.run(watch, state, facts, self._limits)
 
         async def write(connection: AsyncConnection) -> dict[str, Any]:
             store = ReadingStore(connection)
@@ -263,12 +396,16 @@ class Pipeline:
             return await self._observer.live(connection, due)
 
     async def _judge_session(self, due: Due, today: Today) -> None:
+        decisions: tuple[Decision, ...] = ()
+
         async def write(connection: AsyncConnection) -> dict[str, Any]:
+            nonlocal decisions
             verdict = await self.judge.session(connection, today, self._clock.now(), self._wall.now())
-            today.posted = len(verdict.messages)
+            today.posted, decisions = len(verdict.messages), verdict.decisions
             return {"transitions": verdict.transitions, "gate": verdict.gate.state.value}
 
         await self._commit("judge", due, write)
+        self.decided(decisions)
 
     async def _order(self, due: Due, today: Today) -> None:
         async def write(connection: AsyncConnection) -> dict[str, Any]:
@@ -283,12 +420,14 @@ class Pipeline:
 
     def _views(self, made: tuple[Forecast, ...], session: date) -> tuple[View, ...]:
         closes = self.memory.prices(session, "close")
-        sigma = dict(zip(self.memory.universe, self.memory.features[session][:, VOLATILITY], strict=True))
+        column = self._set.names.index(VOLATILITY)
+        sigma = dict(zip(self.memory.universe, self.memory.features[session][:, column], strict=True))
         return tuple(
             View(
                 ticker=one.ticker,
                 long=one.direction is Direction.UP,
                 confidence=one.confidence,
+                lean=one.lean,
                 volatility=float(sigma[one.ticker]),
                 close=closes.get(one.ticker, float("nan")),
             )
@@ -296,28 +435,19 @@ class Pipeline:
         )
 
     def _is_fit_due(self, session: date) -> bool:
-        model, settings = self.memory.model, self._settings.forecast
-        if model is None:
-            return len(self.memory.training(settings.train_sessions)) >= settings.min_train_sessions
-        return sum(day > model.fitted_on for day in self.memory.sessions) >= settings.refit_sessions
+        newest, settings = self.memory.newest, self._settings.forecast
+        if newest is None or self.memory.champion is None:
+            return self.memory.resolved() >= settings.min_train_sessions
+        return sum(day > newest.fitted_on for day in self.memory.sessions) % settings.refit_sessions == 0
 
-    async def _fit(self, session: date) -> Model:
-        memory, settings = self.memory, self._settings.forecast
-        days = memory.training(settings.train_sessions)
-        return await self._compute.run(
-            fit,
-            np.stack([memory.ranks[day] for day in days]),
-            np.stack([memory.beat[day] for day in days]),
-            days,
-            version=memory.model.version + 1 if memory.model else 1,
-            fitted_on=session,
-            penalty=settings.penalty,
-        )
-
-    async def _reference(self, model: Model) -> DriftReference:
-        history = self.memory.between(model.train_from, model.train_to)
-        window = self._settings.monitors.window_sessions
-        return await self._compute.run(prepare_reference, history, MODEL_NAMES, window=window)
+    async def _refer_to(self, model: ModelVersion) -> None:
+        """Prepare what a model was trained on, so that later sessions can be held against it."""
+        memory, window = self.memory, self._settings.monitors.window_sessions
+        history = memory.between(model.train_from, model.train_to)
+        names, memory.reference, memory.joint = self._set.names, None, None
+        if history is not None:
+            memory.reference = await self._compute.run(prepare_reference, history, names, window=window)
+            memory.joint = await self._compute.run(prepare_joint, history, names, window=window)
 
     async def _commit(
         self, job: str, due: Due, write: Callable[[AsyncConnection], Awaitable[dict[str, Any]]]
@@ -332,14 +462,23 @@ class Pipeline:
 
 
 def compute_features(
-    panel: Panel, universe: tuple[str, ...], benchmark: str
-) -> tuple[FloatArray, FloatArray]:
-    """Return the newest session's features and their centred ranks, each of shape (universe, features)."""
-    matrix = feature_matrix(make_window(panel, universe, benchmark), MODEL_FEATURES)
-    return matrix, centred_ranks(matrix)
+    panel: Panel, universe: tuple[str, ...], features: FeatureSet
+) -> tuple[FloatArray, FloatArray, Observation]:
+    """Return the newest session's features, their centred ranks and what its close says about the market.
+
+    Features and ranks have the shape (universe, features).
+    """
+    window = features.window(panel, universe)
+    matrix = feature_matrix(window, features.features)
+    return matrix, centred_ranks(matrix), observe(window)
 
 
 def _settled(today: Today) -> Settled:
     if today.settled is None:
         raise RuntimeError(f"session {today.session}: a later step ran before the books were settled")
     return today.settled
+
+
+def _sectors(settings: Settings, universe: tuple[str, ...]) -> tuple[str, ...]:
+    known = settings.market.sector_of()
+    return tuple(known.get(ticker, "") for ticker in universe) if known else ()

@@ -15,6 +15,7 @@ from daemon.clock import Clock
 from daemon.due import Due, due_of
 from daemon.feed import Feed, FeedError
 from daemon.judge import ACTOR, gate_detail
+from daemon.overlap import holes, overlap
 from daemon.post import post
 from daemon.session import STEPS, Pipeline
 from daemon.settings import Settings
@@ -103,7 +104,27 @@ class Sessions:
             await self._pipeline.run(due, day)
             log.info("session done", session=str(session))
             ran += 1
+        if not stop.is_set():
+            await _unless(stop, self._fill_holes())
         return ran
+
+    async def _fill_holes(self) -> None:
+        """Ask once more for kept sessions that never came: once for each newest session that is due.
+
+        Their bars are known from now on and serve later sessions; what was forecast without them stays.
+        """
+        newest = self._newest_due()
+        if not holes(self._pipeline.memory, newest):
+            return
+        async with self._database.read() as connection:
+            if "fill" in await RunStore(connection).done(newest):
+                return
+        try:
+            changes = await self._feed.late(overlap(self._pipeline.memory, newest))
+        except FeedError as error:
+            log.warning("sessions without bars could not be asked for again", reason=str(error))
+            return
+        await self._pipeline.fill(due_of(self._exchange, newest, self._settings.schedule), changes)
 
     async def _fill_history(self, stop: asyncio.Event) -> None:
         """On a new store: keep the bars and features of the sessions before the first to be forecast."""
@@ -136,12 +157,13 @@ class Sessions:
 
     async def _bars(self, due: Due) -> SessionBars:
         """Return a session's bars, complete enough or late enough to go on without the rest."""
-        if (kept := self._pipeline.bars_of(due.session)) is not None:
-            return kept
+        if (known := self._pipeline.bars_of(due.session)) is not None:
+            return known
         deadline = due.due_at + timedelta(minutes=self._settings.schedule.data_deadline_minutes)
         late = self._clock.now() >= deadline
+        kept = overlap(self._pipeline.memory, due.session)
         try:
-            day = await self._feed.session(due.session, self._pipeline.last_bars())
+            day = await self._feed.session(due.session, kept)
         except FeedError:
             if not late:
                 raise

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, create_model, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, SecretStr, create_model, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from alerts.channels import kinds
 from alerts.channels.kind import ChannelSection
@@ -15,9 +17,14 @@ from alerts.rule import Rule
 from alerts.silence import Window
 from daemon.alert_settings import AlertSettings, RuleSettings
 from daemon.delivery_settings import DeliverySettings
+from daemon.provider_settings import EodhdSettings, FinnhubSettings, ProviderName, YahooSettings
 from daemon.section import Section
+from forecaster.target import Target
+from market.universe import read_universe
 
 PREFIX = "FOREWARN_"
+INGEST_KEY = "ingest_key"
+"""The secret a foreign monitor shows, from FOREWARN_INGEST_KEY or the file FOREWARN_INGEST_KEY_FILE names."""
 
 
 class DatabaseSettings(Section):
@@ -29,28 +36,56 @@ class DatabaseSettings(Section):
 SectorName = Annotated[str, Field(min_length=1, max_length=50)]  # it becomes part of a reading's subject
 
 
+@cache
+def _shipped_sectors() -> dict[str, str]:
+    return {member.ticker: member.sector for member in read_universe()}
+
+
 class MarketSettings(Section):
     """What is watched and where its prices come from."""
 
     calendar: str = "XNYS"
     benchmark: str = "^GSPC"
-    provider: Literal["yahoo", "file"] = "yahoo"
-    fallback: Literal["", "yahoo", "file"] = ""
+    provider: ProviderName = "yahoo"
+    fallback: Annotated[tuple[ProviderName, ...], NoDecode] = ()
+    patience_minutes: float = Field(20.0, ge=0)
     prices_file: str = ""
-    tickers: tuple[str, ...] = ("AAPL", "AMZN", "GOOG", "IBM", "MSFT", "NVDA", "^GSPC")
+    tickers: tuple[str, ...] = ()
     sectors: dict[str, SectorName] = Field(default_factory=dict)
     history_sessions: int = Field(1060, ge=300)
+    yahoo: YahooSettings = YahooSettings()
+    eodhd: EodhdSettings = EodhdSettings()
+    finnhub: FinnhubSettings = FinnhubSettings()
+
+    @field_validator("fallback", mode="before")
+    @classmethod
+    def _one_or_many(cls, written: object) -> object:
+        """Take one name, or "" for none, as well as a list of them, in the environment as JSON."""
+        if not isinstance(written, str):
+            return written
+        if written.startswith("["):
+            return json.loads(written)
+        return (written,) if written else ()
 
     @model_validator(mode="after")
     def _something_to_trade(self) -> MarketSettings:
-        if all(ticker.startswith("^") for ticker in self.tickers):
+        if self.tickers and all(ticker.startswith("^") for ticker in self.tickers):
             raise ValueError("tickers names none to forecast; add one that does not start with ^")
         return self
 
+    def asked(self) -> tuple[str, ...]:
+        """Return every ticker that `forewarn run` asks for: the shipped universe where none is named."""
+        named = self.tickers or (*_shipped_sectors(), self.benchmark)
+        return tuple(sorted(set(named)))
+
+    def sector_of(self) -> dict[str, str]:
+        """Return the sector of each ticker: as configured, else as the shipped universe says."""
+        return _shipped_sectors() | self.sectors
+
     @model_validator(mode="after")
     def _file_needs_path(self) -> MarketSettings:
-        for key in ("provider", "fallback"):
-            if getattr(self, key) == "file" and not self.prices_file:
+        for key, names in (("provider", (self.provider,)), ("fallback", self.fallback)):
+            if "file" in names and not self.prices_file:
                 raise ValueError(f'{key} = "file" needs prices_file; name a Parquet or CSV file')
         return self
 
@@ -64,13 +99,14 @@ class ScheduleSettings(Section):
 
 
 class ForecastSettings(Section):
-    """How the model is fitted."""
+    """What is forecast, and how the model is fitted."""
 
+    target: Target = Target.RELATIVE
     horizon_sessions: int = Field(5, ge=1, le=63)
     train_sessions: int = Field(756, ge=60)
     min_train_sessions: int = Field(252, ge=40)
     refit_sessions: int = Field(63, ge=1)
-    penalty: float = Field(0.05, gt=0)
+    least_strength: float = Field(0.0, ge=0, le=3)
 
     @model_validator(mode="after")
     def _enough_to_train(self) -> ForecastSettings:
@@ -86,7 +122,7 @@ class TradingSettings(Section):
     """The paper account, its limits and its costs."""
 
     cash: float = Field(1_000_000.0, gt=0)
-    min_confidence: float = Field(0.51, ge=0.5, le=1)
+    min_confidence: float = Field(0.50, ge=0.5, le=1)
     target_volatility: float = Field(0.07, gt=0, le=1)
     max_weight: float = Field(0.20, gt=0, le=1)
     max_gross: float = Field(0.95, gt=0, le=0.99)
@@ -99,6 +135,7 @@ class MonitorSettings(Section):
     """What the monitors look at."""
 
     window_sessions: int = Field(20, ge=5)
+    false_alarms_per_year: float = Field(0.25, gt=0, le=12)
     max_missing: float = Field(0.2, ge=0, le=1)
     keep_calls_days: int = Field(400, ge=90)
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from glob import escape
 from typing import Any, Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alerts.alert import Alert
 from alerts.button import FRESH_FOR, Button, ButtonError, Role, Verb, read_button, why_stale
 from alerts.channels.channel import DeliveryError, TransientError
 from alerts.channels.slack_bot import SlackBotChannel
@@ -24,6 +26,7 @@ from alerts.route import Routing
 from daemon.clock import Clock
 from daemon.person import lift, pause
 from daemon.post import post
+from daemon.storage.alerts import AlertStore
 from daemon.storage.audit import AuditStore
 from daemon.storage.database import UNREACHABLE, Database, DatabaseError
 from daemon.storage.gates import GateStore
@@ -82,6 +85,7 @@ class SlackButtons:
         routing: Routing,
         clock: Clock,
         wake: Callable[[], None],
+        store: str = "",
     ) -> None:
         """Take the store, the channel to answer through, and who may do what.
 
@@ -92,7 +96,9 @@ class SlackButtons:
             routing: Where messages go that tell what a person did to trading.
             clock: The machine's own.
             wake: Called when something was done that others are to be told.
+            store: The store's identity, as delivery sends it.
         """
+        self._store = store
         self._database = database
         self._channel = channel
         self._roles = roles
@@ -185,7 +191,8 @@ class SlackButtons:
                 return await _acknowledge(connection, shown.group, actor, now)
             case Verb.SILENCE:
                 ends = now + SILENCE
-                await silence(connection, shown.group, starts=now, ends=ends, reason=why, actor=actor)
+                literal = escape(shown.group)  # a group's name is no glob
+                await silence(connection, literal, starts=now, ends=ends, reason=why, actor=actor)
                 told = f"Silenced: {shown.group}, until {ends:%H:%M} UTC."
                 return f"{told} The trading gate does not hear silences."
             case Verb.PAUSE:
@@ -238,10 +245,16 @@ class SlackButtons:
             async with self._database.read() as connection:
                 shown = await PressStore(connection).shown(self._channel.name, reference)
                 gate = await GateStore(connection).read()
+                alerts = await AlertStore(connection).concerned()
             if shown is None or shown == drawn:
                 return
             trading = trading_of(gate) if gate else None
-            await self._channel.redraw(read_message(shown.message), reference, trading)
+            message = replace(
+                read_message(shown.message),
+                acknowledged_by=_carers(alerts, shown.group),
+                store=self._store,  # or delivery would not know its own message again
+            )
+            await self._channel.redraw(message, reference, trading)
             drawn = shown
 
 
@@ -266,7 +279,8 @@ async def _stale(
     connection: AsyncConnection, button: Button, shown: Shown, gate: Gate, now: datetime
 ) -> Answer | None:
     """Return the answer to a button whose time is over; None for one that is still meant."""
-    if stale := why_stale(button, epoch=gate.epoch, state=gate.state, now=now):
+    newest = await PressStore(connection).newest(shown)
+    if stale := why_stale(button, epoch=gate.epoch, state=gate.state, newest=newest, now=now):
         return Answer(f"Refused: {stale} Look at the message again; its buttons are fresh now.", redraw=True)
     if not button.verb.moves_trading and await _is_over(connection, shown):
         return Answer("Refused: this alert is over, there is nothing left to do.", redraw=True)
@@ -276,6 +290,12 @@ async def _stale(
 async def _is_over(connection: AsyncConnection, shown: Shown) -> bool:
     group = (await GroupStore(connection).all()).get(shown.group)
     return group is None or not group.is_open or group.episode != shown.episode
+
+
+def _carers(alerts: Mapping[str, Alert], group: str) -> str:
+    """Return who takes care of a group's alerts."""
+    marks = (alert.marks for alert in alerts.values() if alert.is_open and alert.marks.group == group)
+    return ", ".join(sorted({one.acknowledged_by for one in marks if one.acknowledged_by}))
 
 
 def _actor(press: Press) -> str:

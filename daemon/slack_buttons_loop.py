@@ -164,6 +164,7 @@ def make_slack_buttons(
     clock: Clock,
     health: Health,
     wake: Callable[[], None],
+    store: str = "",
 ) -> SlackButtonsLoop | None:
     """Build the loop; None where no channel has buttons.
 
@@ -174,6 +175,7 @@ def make_slack_buttons(
         clock: The machine's own.
         health: Where to say how it goes.
         wake: Called when a press has done something that others are to be told.
+        store: The store's identity, as delivery sends it.
     """
     wanted: SlackSettings = settings.channels.of("slack")  # type: ignore[assignment]
     slack = next((channel for channel in channels if isinstance(channel, SlackBotChannel)), None)
@@ -183,5 +185,5 @@ def make_slack_buttons(
         settings.secrets[APP_TOKEN], timeout_s=wanted.timeout_seconds, api_url=wanted.api_url
     )
     routing = settings.routing(channel_levels(settings))
-    buttons = SlackButtons(database, slack, wanted.roles, routing, clock, wake)
+    buttons = SlackButtons(database, slack, wanted.roles, routing, clock, wake, store)
     return SlackButtonsLoop(socket, buttons, health)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts.alert import firing
+from alerts.alert import AlertState
 from alerts.message import Severity
 from alerts.rule import Action, Rule
 from daemon.clock import Clock
@@ -22,17 +22,21 @@ from daemon.status_curve import EquityPoint, read_curve
 from daemon.storage.alerts import AlertStore
 from daemon.storage.database import Database
 from daemon.storage.gates import GateStore
+from daemon.storage.models import ModelStore
 from daemon.storage.origin import OriginStore
 from daemon.storage.outbox import Status as Delivery
 from daemon.storage.readings import ReadingStore
+from daemon.storage.regimes import RegimeStore
 from daemon.storage.runs import RunStore
 from daemon.storage.schema import forecasts, gate_transitions, outbox, readings, sessions
 from daemon.summary import Summary, summarise
-from forecaster.model import Direction
+from forecaster.forecast import Direction
 from monitors.reading import Reading, State
 from trading.gate import GLOBAL, Gate, GateState
 
 RECENT_MOVES: Final = 10
+SHOWN: Final = (AlertState.FIRING, AlertState.NO_DATA, AlertState.PENDING)
+"""The states of an alert that are shown, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,11 @@ class SessionFacts:
         missing: Bars that did not.
         forecasts: How many by direction: `up`, `down`, `no_call`.
         readings: How many by state: `ok`, `warn`, `breach`, `no_data`.
+        regime: The market's regime at its close; "" where no session has one.
+        regime_since: The first session of that spell; None likewise.
+        model: The version in use; None before the first fit.
+        model_fitted_on: The session at whose close it was fitted; None likewise.
+        model_strength: How much of what its signals lean to it believes; 0 for none of it, None likewise.
     """
 
     session: date
@@ -107,11 +116,16 @@ class SessionFacts:
     missing: int
     forecasts: dict[str, int]
     readings: dict[str, int]
+    regime: str = ""
+    regime_since: date | None = None
+    model: int | None = None
+    model_fitted_on: date | None = None
+    model_strength: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OpenAlert:
-    """An alert that fires.
+    """An alert that fires, is about to, or cannot be judged any more.
 
     Attributes:
         rule: The rule's name.
@@ -121,8 +135,8 @@ class OpenAlert:
         false_alarms: How often the rule fires when nothing has changed, in words; "" where not measured.
         severity: How urgent; None likewise.
         action: What it does about trading; None likewise.
-        since: The session in which it began to fire.
-        sessions: For how many sessions it has been firing.
+        since: The session in which it entered its state.
+        sessions: For how many sessions it has been firing, or its condition has held; 0 without data.
         value: The reading's last known value, in the metric's unit.
         group: The group it is told in.
         reason: The newest decision about telling it, a value of `alerts.reason.Reason`.
@@ -130,6 +144,7 @@ class OpenAlert:
         silenced: Whether a silence or a maintenance window covers it.
         inhibited: Whether an alert that explains it fires.
         flapping: Whether it fires and resolves too often to be told each time.
+        state: Where it stands: firing, pending or no_data.
     """
 
     rule: str
@@ -148,6 +163,7 @@ class OpenAlert:
     silenced: bool = False
     inhibited: bool = False
     flapping: bool = False
+    state: AlertState = AlertState.FIRING
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +179,7 @@ class Status:
         gate: The global gate as it counts now: not ACTIVE while the store cannot be relied on.
         moves: Its newest transitions, newest first.
         session: The newest session; None in an empty store.
-        alerts: What fires, the most urgent first.
+        alerts: What fires, then what has no data, then what is pending; of each the most urgent first.
         readings: The newest session's readings, by metric and subject.
         equity: Both books, oldest first, thinned to at most `status_curve.MAX_POINTS`.
         summary: Totals, pauses and drawdowns over the whole history.
@@ -191,6 +207,11 @@ class Status:
         """Whether nothing will change any more: a replay all of whose loops have ended."""
         ended = [math.isinf(loop.within_s) for loop in self.loops]
         return self.kind == "replay" and bool(ended) and all(ended)
+
+    @property
+    def firing(self) -> tuple[OpenAlert, ...]:
+        """The alerts that fire."""
+        return tuple(alert for alert in self.alerts if alert.state is AlertState.FIRING)
 
     def to_json(self) -> dict[str, Any]:
         """Return the object `GET /status` answers; an unknown number is null."""
@@ -258,6 +279,9 @@ async def _session(connection: AsyncConnection, session: date, *, judged: bool) 
     row = (await connection.execute(select(sessions).where(sessions.c.session == session))).one()
     called = await _counts(connection, forecasts.c.direction, forecasts.c.session == session)
     states = await _counts(connection, readings.c.state, readings.c.session == session)
+    regime = await RegimeStore(connection).spell(session)
+    last = await ModelStore(connection).last_move()
+    model = await ModelStore(connection).get(last.version) if last else None
     return SessionFacts(
         session=session,
         judged=judged,
@@ -267,12 +291,19 @@ async def _session(connection: AsyncConnection, session: date, *, judged: bool) 
         missing=row.missing,
         forecasts={one.value: called.get(one.value, 0) for one in Direction},
         readings={one.value: states.get(one.value, 0) for one in State},
+        regime=regime[0] if regime else "",
+        regime_since=regime[1] if regime else None,
+        model=model.version if model else None,
+        model_fitted_on=model.fitted_on if model else None,
+        model_strength=model.strength if model else None,
     )
 
 
 async def _open_alerts(connection: AsyncConnection, rules: dict[str, Rule]) -> tuple[OpenAlert, ...]:
     found = []
-    for alert in firing(await AlertStore(connection).all()):
+    for alert in (await AlertStore(connection).all()).values():
+        if alert.state not in SHOWN:
+            continue
         rule = rules.get(alert.rule)
         found.append(
             OpenAlert(
@@ -284,7 +315,7 @@ async def _open_alerts(connection: AsyncConnection, rules: dict[str, Rule]) -> t
                 severity=rule.severity if rule else None,
                 action=rule.action if rule else None,
                 since=alert.since,
-                sessions=alert.fired_for,
+                sessions=alert.held if alert.state is AlertState.PENDING else alert.fired_for,
                 value=alert.value,
                 group=alert.marks.group or (rule.place if rule else alert.rule),
                 reason=alert.marks.reason.value,
@@ -292,10 +323,15 @@ async def _open_alerts(connection: AsyncConnection, rules: dict[str, Rule]) -> t
                 silenced=alert.marks.silenced,
                 inhibited=alert.marks.inhibited,
                 flapping=alert.flapping,
+                state=alert.state,
             )
         )
     urgency = [None, *Severity]
-    return tuple(sorted(found, key=lambda one: (-urgency.index(one.severity), one.rule, one.subject)))
+
+    def order(one: OpenAlert) -> tuple[int, int, str, str]:
+        return SHOWN.index(one.state), -urgency.index(one.severity), one.rule, one.subject
+
+    return tuple(sorted(found, key=order))
 
 
 async def _moves(connection: AsyncConnection) -> tuple[GateMove, ...]:

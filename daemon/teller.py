@@ -13,11 +13,12 @@ from alerts.alert import Alert, AlertState
 from alerts.compose import compose, worst_first
 from alerts.daily import collect, due_digests
 from alerts.message import Curve, Message, Trading
+from alerts.notice import Notice
 from alerts.reason import Reason
 from alerts.route import Routing
 from alerts.rulebook import Rulebook
 from alerts.silence import Quiet, Window
-from alerts.tell import Notice, tell
+from alerts.tell import tell
 from daemon.post import post_to
 from daemon.storage.groups import GroupStore
 from daemon.storage.readings import ReadingStore

@@ -12,7 +12,7 @@ from daemon.storage.forecasts import ForecastStore
 from daemon.storage.readings import ReadingStore
 from daemon.storage.runs import RunStore
 from daemon.storage.trading import PAPER, UNGATED, TradingStore
-from forecaster.model import Forecast
+from forecaster.forecast import Forecast
 from monitors.reading import Reading
 from trading.account import Account, Trade
 
@@ -25,12 +25,14 @@ class Resolved:
         ticker: The ticker.
         probability: What was stated for beating the universe's median.
         outcome: 1.0 where it did, else 0.0.
+        up: Whether that is what was forecast: at one half by the lean alone.
         regime: The market's regime when it was stated; "" where unknown.
     """
 
     ticker: str
     probability: float
     outcome: float
+    up: bool
     regime: str = ""
 
 

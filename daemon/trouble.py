@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -36,8 +36,8 @@ async def tell_trouble(connection: AsyncConnection, levels: Mapping[str, Severit
     newest = await outbox.newest(GROUP)
     last, heard = newest or ({}, frozenset())
     firing = last.get("event") == Event.FIRING
-    told = {finding["subject"] for finding in last["findings"]} if firing else set()
-    if set(failing) == told:
+    told = {finding["subject"]: finding["samples"] for finding in last["findings"]} if firing else {}
+    if set(failing) == set(told) and not any(_is_worse(failing[name], last, told[name]) for name in told):
         return 0
     revision = await outbox.next_revision(GROUP)
     if failing:
@@ -64,13 +64,24 @@ def _message(states: Mapping[str, ChannelState], event: Event, wall: datetime) -
         title=f"Messages do not reach {names}" if failing else f"Messages reach {names} again",
         session=wall.date().isoformat(),
         findings=tuple(
-            Finding(name, state.trouble or "works", "", 0, "", _since(state))
+            Finding(name, _words(state), "", state.lost, "", _since(state))
             for name, state in sorted(states.items())
         ),
         done="",
         runbook=RUNBOOK if failing else "",
         at=wall.isoformat(),
     )
+
+
+def _is_worse(state: ChannelState, last: Mapping[str, Any], told: int) -> bool:
+    """Tell whether more is lost than was told: twice as many messages, or the first critical one."""
+    critical = state.critical and last["severity"] != Severity.CRITICAL
+    return critical or state.lost.bit_length() > told.bit_length()
+
+
+def _words(state: ChannelState) -> str:
+    lost = f"; {state.lost:,} messages given up" if state.lost > 1 else ""
+    return f"{state.trouble or 'works'}{lost}"
 
 
 def _since(state: ChannelState) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecaster.target import Target
 from market.panel import FloatArray, Panel
 
 
@@ -23,6 +24,10 @@ class Label:
     return_: FloatArray
     median: float
     beat: FloatArray
+
+    def came(self, target: Target) -> FloatArray:
+        """Return 1.0 where the target came, 0.0 where not, NaN undecided or unknown, shape (tickers,)."""
+        return self.beat if target is Target.RELATIVE else _rose(self.return_)
 
 
 def label(panel: Panel, universe: tuple[str, ...], row: int, horizon: int) -> Label:
@@ -51,3 +56,32 @@ def label(panel: Panel, universe: tuple[str, ...], row: int, horizon: int) -> La
     median = float(np.median(known)) if known.size >= 2 else float("nan")
     beat = np.where(return_ > median, 1.0, np.where(return_ < median, 0.0, np.nan))
     return Label(return_, median, beat)
+
+
+def outcomes(
+    panel: Panel, universe: tuple[str, ...], horizon: int, target: Target
+) -> tuple[FloatArray, FloatArray]:
+    """Label every session of a panel.
+
+    Args:
+        panel: The bars.
+        universe: The tickers forecast.
+        horizon: Sessions held.
+        target: What is asked.
+
+    Returns:
+        Whether the target came (1.0, 0.0, NaN undecided or not known within the panel), and the returns, both
+        of shape (sessions, universe).
+    """
+    came = np.full((len(panel.sessions), len(universe)), np.nan)
+    returns = came.copy()
+    stocks = panel.columns(universe)
+    for row in range(len(panel.sessions) - horizon - 1):
+        found = label(stocks, universe, row, horizon)
+        returns[row] = found.return_
+        came[row] = found.came(target)
+    return came, returns
+
+
+def _rose(returns: FloatArray) -> FloatArray:
+    return np.where(returns > 0, 1.0, np.where(returns < 0, 0.0, np.nan))

@@ -1,23 +1,17 @@
-"""The seam through which prices arrive: what a provider promises, and the one that reads a file."""
+"""The seam through which prices arrive: what a provider promises, and how it may fail."""
 
 from __future__ import annotations
 
-import threading
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
-from market.panel import FIELDS, Panel
-from market.price_file import PriceFileError, read_prices
+from market.panel import Panel
 
 
 class ProviderError(Exception):
-    """A provider gave nothing at all."""
+    """A provider did not give what it was asked for."""
 
 
 class TransientProviderError(ProviderError):
@@ -28,8 +22,36 @@ class ProviderTimeoutError(TransientProviderError):
     """No answer came in time."""
 
 
+class RateLimitedError(TransientProviderError):
+    """The provider wants fewer requests.
+
+    Attributes:
+        retry_after_s: Seconds of silence that it asked for; None where it did not say.
+    """
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class NotSentError(RateLimitedError):
+    """The request was about to be sent when another one was told to slow down."""
+
+
+class UnusableAnswerError(TransientProviderError):
+    """An answer came and is not what was asked for, as an error page instead of bars."""
+
+
+class PausedError(TransientProviderError):
+    """Nothing was asked: the provider failed too often, or wants silence for longer than is waited for."""
+
+
 class PermanentProviderError(ProviderError):
     """It will not work until a person changes something; the message says what."""
+
+
+class UnknownTickerError(ProviderError):
+    """The provider answered that it does not know the ticker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,84 +61,26 @@ class Fetched:
     Attributes:
         panel: The tickers asked for, in that order; a ticker that failed is a column of NaN.
         failed: (ticker, reason) of each ticker that failed.
+        sources: (ticker, provider) of each ticker with bars, told by a chain; a ticker's bars are all of one
+            provider.
     """
 
     panel: Panel
     failed: tuple[tuple[str, str], ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
 
 
 class PriceProvider(Protocol):
     """Anything that can be asked for daily bars."""
 
-    def fetch(self, tickers: Sequence[str], start: date, end: date) -> Fetched:
-        """Return the bars from `start` to `end`, both inclusive. Blocking: call it in a thread.
+    async def fetch(self, tickers: Sequence[str], start: date, end: date) -> Fetched:
+        """Return the bars from `start` to `end`, both inclusive.
 
         Sessions are those for which any ticker has a bar. A session that has not closed yet may come back
-        with the prices so far: ask for closed sessions only.
+        with the prices so far: ask for closed sessions only. One ticker's failure is its own.
 
         Raises:
             TransientProviderError: Nothing came, another attempt may succeed.
             PermanentProviderError: Nothing came, another attempt will not help.
         """
         ...
-
-
-class FileProvider:
-    """Serves a price file, and reads it again when it changes.
-
-    A change is a new modification time or size. Write the new file beside the old one and rename it over:
-    a file half written is refused.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        self._lock = threading.Lock()
-        self._stamp: tuple[int, int] | None = None
-        self._panel: Panel | None = None
-
-    def fetch(self, tickers: Sequence[str], start: date, end: date) -> Fetched:
-        """Return the file's bars from `start` to `end`, both inclusive.
-
-        Raises:
-            PermanentProviderError: The file cannot be used; the message is that of `PriceFileError`.
-        """
-        whole = self._current()
-        wanted = tuple(dict.fromkeys(tickers))
-        failed = tuple(
-            (ticker, f"{self.path} has no rows for it") for ticker in wanted if ticker not in whole.tickers
-        )
-        rows = whole.rows(bisect_left(whole.sessions, start), bisect_right(whole.sessions, end))
-        return Fetched(_with_bars(_pick(rows, wanted)), failed)
-
-    def _current(self) -> Panel:
-        with self._lock:
-            try:
-                status = self.path.stat()
-                stamp = (status.st_mtime_ns, status.st_size)
-                if self._panel is None or stamp != self._stamp:
-                    self._panel, self._stamp = read_prices(self.path), stamp
-            except FileNotFoundError as error:
-                raise PermanentProviderError(f"{self.path}: there is no such file; check the path") from error
-            except (PriceFileError, OSError) as error:
-                raise PermanentProviderError(str(error)) from error
-            return self._panel
-
-
-def _pick(panel: Panel, tickers: tuple[str, ...]) -> Panel:
-    """Return the named columns, NaN for those the panel does not have."""
-    place = {ticker: column for column, ticker in enumerate(panel.tickers)}
-    known = [column for column, ticker in enumerate(tickers) if ticker in place]
-    source = [place[tickers[column]] for column in known]
-    grids = []
-    for name in FIELDS:
-        grid = np.full((len(panel.sessions), len(tickers)), np.nan)
-        grid[:, known] = getattr(panel, name)[:, source]
-        grids.append(grid)
-    return Panel(panel.sessions, tickers, *grids)
-
-
-def _with_bars(panel: Panel) -> Panel:
-    """Return the sessions for which any ticker has a close."""
-    kept = np.flatnonzero(~np.isnan(panel.close).all(axis=1))
-    sessions = tuple(panel.sessions[row] for row in kept)
-    return Panel(sessions, panel.tickers, *(getattr(panel, name)[kept] for name in FIELDS))

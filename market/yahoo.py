@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
+import warnings
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import date
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from market.panel import FIELDS, FloatArray, Panel
+from market.bars import Bars, Row, check_rows
+from market.guard import Guard
+from market.panel import FIELDS
 from market.provider import (
     Fetched,
     PermanentProviderError,
-    ProviderTimeoutError,
-    TransientProviderError,
+    ProviderError,
+    RateLimitedError,
+    UnknownTickerError,
+    UnusableAnswerError,
 )
+from market.ticker_by_ticker import fetch_each
 
+if TYPE_CHECKING:
+    from market.yahoo_session import YahooSession
+
+URL = "https://query2.finance.yahoo.com"
 COLUMNS = {
     "open": "Open",
     "high": "High",
@@ -26,154 +36,110 @@ COLUMNS = {
     "adj_close": "Adj Close",
     "volume": "Volume",
 }
-N_AT_ONCE = 4  # requests in flight; more draws rate limits
-REQUEST_TIMEOUT_S = 8.0  # a request in flight is also the longest the process waits at its end
-FETCH_TIMEOUT_S = 300.0
-
-Bars = dict[date, tuple[float, ...]]  # session -> one value per name of FIELDS
 
 
 class YahooProvider:
-    """Asks Yahoo Finance for each ticker's bars.
+    """Asks Yahoo Finance for each ticker's bars: one request a ticker, on threads, as yfinance blocks.
 
     Prices are split-adjusted as of today, so an old bar changes when a split happens; adj_close also holds
-    dividends. A price that is not positive and finite comes back as NaN. Yahoo may add the running session
-    with the prices so far: ask for closed sessions only.
+    dividends. Yahoo may add the running session with the prices so far: ask for closed sessions only.
 
     Args:
-        request_timeout_s: Longest wait for one answer.
-        fetch_timeout_s: Longest wait for all tickers of one fetch; those without an answer have failed then.
+        guard: What every ticker's question goes through.
+        url: Where Yahoo's hosts are.
     """
 
-    def __init__(
-        self, *, request_timeout_s: float = REQUEST_TIMEOUT_S, fetch_timeout_s: float = FETCH_TIMEOUT_S
-    ) -> None:
-        self.request_timeout_s = request_timeout_s
-        self.fetch_timeout_s = fetch_timeout_s
+    def __init__(self, guard: Guard, *, url: str = URL) -> None:
+        self._guard = guard
+        self._url = "" if url.rstrip("/") == URL else url
+        self._wire: _Wire | None = None
 
-    def fetch(self, tickers: Sequence[str], start: date, end: date) -> Fetched:
-        """Return the bars from `start` to `end`, both inclusive. Blocking: call it in a thread.
+    async def fetch(self, tickers: Sequence[str], start: date, end: date) -> Fetched:
+        """Return the bars from `start` to `end`, both inclusive.
 
         Raises:
             ProviderTimeoutError: No ticker got an answer in time.
             TransientProviderError: No ticker got an answer: no network, a rate limit.
             PermanentProviderError: yfinance cannot be imported.
         """
-        wanted = tuple(dict.fromkeys(tickers))
-        yfinance = _yfinance()
-        bars: dict[str, Bars] = {}
-        failed: dict[str, str] = {}
-        answered = False
-        for ticker, outcome in self._ask(yfinance, wanted, start, end).items():
-            if isinstance(outcome, Exception):
-                failed[ticker] = _reason(outcome)
-                answered |= isinstance(
-                    outcome, (yfinance.exceptions.YFTickerMissingError, _UnusableAnswerError)
-                )
-            elif not outcome:
-                answered, failed[ticker] = True, f"Yahoo has no bars from {start} to {end}"
-            else:
-                answered, bars[ticker] = True, outcome
-        if wanted and not answered:
-            first = wanted[0]
-            slow = all("timeout" in reason.split(":")[0].lower() for reason in failed.values())
-            raise (ProviderTimeoutError if slow else TransientProviderError)(
-                f"Yahoo answered for none of {len(wanted)} tickers ({first}: {failed[first]}); "
-                "check the network, and ask again later"
-            )
-        return Fetched(_panel(wanted, bars), tuple(failed.items()))
-
-    def _ask(
-        self,
-        yfinance: Any,  # noqa: ANN401  (untyped module)
-        tickers: tuple[str, ...],
-        start: date,
-        end: date,
-    ) -> dict[str, Bars | Exception]:
-        """Return each ticker's bars or what stopped them; a rate limit stops all that have not begun."""
-        pool = ThreadPoolExecutor(max_workers=N_AT_ONCE, thread_name_prefix="yahoo")
-        limited = threading.Event()
-
-        def ask(ticker: str) -> Bars | Exception:
-            if limited.is_set():
-                return yfinance.exceptions.YFRateLimitError()  # type: ignore[no-any-return]
-            try:
-                return _bars(self._history(yfinance, ticker, start), start, end)
-            except yfinance.exceptions.YFRateLimitError as error:
-                limited.set()
-                return error  # type: ignore[no-any-return]
-            except Exception as error:  # whatever stops one ticker is that ticker's outcome
-                return error
-
+        limits = self._guard.limits
+        loop = asyncio.get_running_loop()
+        pool = ThreadPoolExecutor(max_workers=limits.at_once, thread_name_prefix="yahoo")
         try:
-            asked: dict[str, Future[Bars | Exception]] = {
-                ticker: pool.submit(ask, ticker) for ticker in tickers
-            }
-            wait(asked.values(), timeout=self.fetch_timeout_s)
+            wire = await loop.run_in_executor(pool, self._wired) if tickers else None
+
+            async def ask(ticker: str) -> Bars:
+                def once() -> asyncio.Future[Bars]:
+                    assert wire is not None  # noqa: S101 - there is a ticker, so there is a wire
+                    return loop.run_in_executor(pool, wire.bars, ticker, start, end)
+
+                return await self._guard.call(ticker, once)
+
+            return await fetch_each(self._guard.provider, tickers, start, end, ask, within_s=limits.fetch_s)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-        late = TimeoutError(f"no answer within {self.fetch_timeout_s:g} s")
-        return {
-            ticker: future.result() if future.done() and not future.cancelled() else late
-            for ticker, future in asked.items()
-        }
 
-    def _history(self, yfinance: Any, ticker: str, start: date) -> Any:  # noqa: ANN401  (untyped module)
+    def _wired(self) -> _Wire:
+        if self._wire is None:
+            self._wire = _Wire(self._url, self._guard)
+        return self._wire
+
+
+class _Wire:
+    """yfinance, with a session that tells its failures."""
+
+    def __init__(self, url: str, guard: Guard) -> None:
+        try:  # a second of import: only who asks Yahoo pays it
+            import yfinance  # noqa: PLC0415
+            from yfinance.data import YfData  # noqa: PLC0415
+            from yfinance.scrapers.history import PriceHistory  # noqa: PLC0415
+
+            from market.yahoo_session import YahooSession  # noqa: PLC0415
+        except ImportError as error:
+            raise PermanentProviderError(f"yfinance cannot be imported: {error}; install it again") from error
+        warnings.filterwarnings("ignore", module=r"yfinance\.")  # what pandas will change is its affair
+        yfinance.config.debug.hide_exceptions = False  # else a failure is a log line and an empty answer
+        self._errors = yfinance.exceptions
+        self._session: YahooSession = YahooSession(url, timeout_s=guard.limits.timeout_s, now=guard.now)
+        self._data = type.__call__(YfData, session=self._session)  # not the one that all of the process share
+        self._history = PriceHistory
+
+    def bars(self, ticker: str, start: date, end: date) -> Bars:
+        """Return one ticker's bars.
+
+        Raises:
+            ProviderError: They did not come.
+        """
+        self._session.begin()
         # No `end`: for a range that lies in the past yfinance would hand out its stored copy of an earlier
-        # answer, a failed one or one from before a split included.
-        return yfinance.Ticker(ticker).history(
-            start=start.isoformat(),
-            interval="1d",
-            auto_adjust=False,
-            actions=False,
-            timeout=self.request_timeout_s,
-        )
+        # answer, one from before a split included. The zone is only that of the start, hence a day's margin:
+        # yfinance would ask Yahoo for it first, a second request for each ticker.
+        history = self._history(self._data, ticker, "UTC", session=self._session)
+        try:
+            frame = history.history(
+                start=(start - timedelta(days=1)).isoformat(),
+                interval="1d",
+                auto_adjust=False,
+                actions=False,
+                timeout=None,
+            )
+        except ProviderError:
+            raise
+        except self._errors.YFRateLimitError as error:
+            raise RateLimitedError(str(error)) from error
+        except self._errors.YFTickerMissingError as error:
+            raise UnknownTickerError(str(error)) from error
+        except Exception as error:  # whatever yfinance stumbles over is in the answer
+            raise UnusableAnswerError(f"yfinance cannot read it: {type(error).__name__}: {error}") from error
+        return check_rows(_rows(frame), start, end)
 
 
-def fetch(tickers: Sequence[str], start: date, end: date) -> Fetched:
-    """Fetch daily bars with the default time-outs; see `YahooProvider.fetch`."""
-    return YahooProvider().fetch(tickers, start, end)
-
-
-class _UnusableAnswerError(Exception):
-    """Yahoo answered, but not with daily bars."""
-
-
-def _yfinance() -> Any:  # noqa: ANN401  (untyped module)
-    try:
-        import yfinance  # noqa: PLC0415  (a second of import: only who asks Yahoo pays it)
-        import yfinance.exceptions  # noqa: PLC0415
-    except ImportError as error:
-        raise PermanentProviderError(f"yfinance cannot be imported: {error}; install it again") from error
-    yfinance.config.debug.hide_exceptions = False  # else a failure is a log line and an empty answer
-    return yfinance
-
-
-def _bars(frame: Any, start: date, end: date) -> Bars:  # noqa: ANN401  (an untyped pandas frame)
-    """Return the frame's rows from `start` to `end`, keyed by the exchange's own date."""
+def _rows(frame: Any) -> list[Row]:  # noqa: ANN401  (an untyped pandas frame)
+    """Return the frame's rows by the exchange's own date."""
     if frame is None or frame.empty:
-        return {}
+        return []
     missing = [column for column in COLUMNS.values() if column not in frame.columns]
     if missing:
-        raise _UnusableAnswerError(f"the answer lacks the columns {', '.join(missing)}")
+        raise UnusableAnswerError(f"the answer lacks the columns {', '.join(missing)}")
     values = np.array(frame[[COLUMNS[name] for name in FIELDS]], dtype=np.float64)
-    prices, volume = values[:, :-1], values[:, -1]
-    prices[~(np.isfinite(prices) & (prices > 0))] = np.nan
-    volume[~(np.isfinite(volume) & (volume >= 0))] = np.nan
-    days = [stamp.date() for stamp in frame.index]
-    known = ~np.isnan(prices).all(axis=1)
-    return {days[row]: tuple(values[row]) for row in np.flatnonzero(known) if start <= days[row] <= end}
-
-
-def _panel(tickers: tuple[str, ...], bars: dict[str, Bars]) -> Panel:
-    sessions = tuple(sorted(set().union(*bars.values())))
-    place = {session: row for row, session in enumerate(sessions)}
-    cube: FloatArray = np.full((len(FIELDS), len(sessions), len(tickers)), np.nan)
-    for column, ticker in enumerate(tickers):
-        for session, values in bars.get(ticker, {}).items():
-            cube[:, place[session], column] = values
-    return Panel(sessions, tickers, *cube)
-
-
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return [(stamp.date(), tuple(row)) for stamp, row in zip(frame.index, values.tolist(), strict=True)]

@@ -21,10 +21,11 @@ from monitors.calibration_tests import (
     too_bold_z,
     two_sided,
 )
-from monitors.ece import ece
+from monitors.ece import BINS, bin_gaps, debiased, debiased_rows, equal_mass_bins
 from monitors.false_discovery import survivors
+from monitors.overlap import null_sums
 from monitors.reading import Evidence, NoData, Reading, State
-from monitors.reliability import null_ece, reliability
+from monitors.reliability import null_gaps, reliability
 from monitors.report import UNDATED, CalibrationReport, verdict_of
 from monitors.scores import brier, log_loss, skill
 from monitors.verdict import Subject, agreed
@@ -89,7 +90,7 @@ def calibration_report(
     tests = _tests(session, stated, came, starts, level)
     sequential = _sequential(session, stated, came, starts, level)
     groups = () if label is None else _groups(session, stated, came, label, level)
-    shown = _scores(session, stated, came, missing, level)
+    shown = _scores(session, stated, came, starts, missing, level)
     verdict = verdict_of((*tests, sequential, *groups))
     return CalibrationReport((*shown, *tests, sequential, *groups), verdict, reliability(stated, came))
 
@@ -114,17 +115,13 @@ def _subject(session: date, metric: str, name: str = "all", threshold: float | N
 
 
 def _scores(
-    session: date, stated: FloatArray, came: FloatArray, missing: int, level: float
+    session: date, stated: FloatArray, came: FloatArray, starts: IntArray, missing: int, level: float
 ) -> tuple[Reading, ...]:
     """Numbers to look at: the scores, their skill against the base rate, and ECE beside its own null."""
     n, base = stated.size, np.full(stated.size, came.mean())
     quality = brier(stated, came)
     loss = log_loss(stated, came)
     gained = skill(quality, brier(base, came))
-    chance = null_ece(stated)
-    error = ece(stated, came)
-    p = (1 + int((chance >= error).sum())) / (1 + chance.size)
-    band = f"95 % of calibrated forecasters stay below {float(np.quantile(chance, 0.95)):.3f}"
     skilled = _subject(session, "brier_skill", threshold=0.0)
     return (
         _subject(session, "brier").judged(quality, n, State.OK, detail=f"{missing} pairs unknown"),
@@ -134,14 +131,35 @@ def _scores(
             gained, n, State.OK if gained > 0 else State.WARN, detail="against the base rate"
         ),
         _subject(session, "log_loss").judged(loss, n, State.OK, detail="nats"),
-        _subject(session, "ece", threshold=ECE_LIMIT).judged(
-            error,
-            n,
-            agreed(error > ECE_LIMIT, p <= level),
-            Evidence("consistency_resampling", p_value=p),
-            band,
-        ),
+        _error(_subject(session, "ece", threshold=ECE_LIMIT), stated, came, starts, level),
     )
+
+
+def _error(subject: Subject, stated: FloatArray, came: FloatArray, starts: IntArray, level: float) -> Reading:
+    """The debiased calibration error; its null is what calibrated forecasters who state the same show."""
+    gaps = bin_gaps(stated, came)
+    clustered = LEAST <= starts.size < stated.size
+    null = _gaps_by_time(stated, came, starts) if clustered else null_gaps(stated)
+    errors = null.std(axis=0)
+    value, chance = debiased(gaps, errors), debiased_rows(null, errors)
+    p = (1 + int((chance >= value).sum())) / (1 + chance.size)
+    detail = (
+        f"debiased (raw {float(np.abs(gaps).sum()):.3f}); 95 % of calibrated forecasters stay below "
+        f"{float(np.quantile(chance, 0.95)):.3f}"
+    )
+    method = "consistency_resampling_by_time" if clustered else "consistency_resampling"
+    state = agreed(value > ECE_LIMIT, p <= level)
+    return subject.judged(value, stated.size, state, Evidence(method, p_value=p), detail)
+
+
+def _gaps_by_time(stated: FloatArray, came: FloatArray, starts: IntArray) -> FloatArray:
+    """Gaps calibrated forecasters show when those of one time depend on each other, shape (draws, bins)."""
+    bin_ = np.empty(stated.size, dtype=np.int64)
+    bin_[np.argsort(stated, kind="stable")] = equal_mass_bins(stated, BINS)
+    time = np.repeat(np.arange(starts.size), np.diff(starts, append=stated.size))
+    residuals = np.zeros((starts.size, int(bin_.max()) + 1))
+    np.add.at(residuals, (time, bin_), came - stated)
+    return null_sums(residuals, 1) / stated.size
 
 
 def _tests(

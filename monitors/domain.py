@@ -29,6 +29,7 @@ LEAST_RUNS = 20
 LEAST_ROWS = 100  # of the window with every feature known
 LEAST_TICKERS = 10  # from which features are held against the session's mean over tickers
 RIDGE = 1e-3  # of the mean variance, so that twin features do no harm
+LEAST_RIDGE = 1e-12  # where nothing varies
 AUC_LIMIT = 0.6  # of 0.5 for no difference at all
 
 
@@ -81,17 +82,25 @@ def domain_shift(reference: FloatArray, window: FloatArray, names: tuple[str, ..
     starts = starts[::stride]
     if np.count_nonzero(np.isfinite(window).all(axis=2)) < LEAST_ROWS or np.isfinite(reference).mean() < 0.5:
         return None
-    values = _thinned(np.concatenate([reference, window]))
-    scores = _scores(values.reshape(-1, values.shape[2])).reshape(values.shape)
-    if values.shape[1] >= LEAST_TICKERS:  # a common shock moves every product of its session
-        scores -= scores.mean(axis=1, keepdims=True)
-    terms, labels = _terms(scores.reshape(-1, values.shape[2]), names)
+    values = thinned(np.concatenate([reference, window]), MOST_ROWS // sessions)
+    scores = normal_scores(values.reshape(-1, values.shape[2])).reshape(values.shape)
+    scores = apart_from_session(scores)
+    first, second = strongest_pairs(scores, MOST_PAIRS)
+    terms, labels = raw_products(scores, first, second), pair_names(names, first, second)
+    terms -= terms.mean(axis=0)
     session = np.repeat(np.arange(sessions), values.shape[1])
     runs = np.concatenate([[reference.shape[0]], starts])
-    auc, weights = _cross_validated(terms, session, runs, length)
-    p = _p(auc[0], auc[1:], starts.size * stride / length)
-    leading = tuple(labels[i] for i in np.argsort(-np.abs(weights))[:3].tolist())
-    return DomainShift(float(auc[0]), p, terms.shape[0], int(starts.size), leading)
+    areas, weights = told_apart(terms, session, runs, length)
+    others = areas[1:][~np.isnan(areas[1:])]
+    if math.isnan(areas[0]) or others.size < LEAST_RUNS:
+        return None
+    p = tail_p(float(areas[0]), others, others.size * stride / length)
+    return DomainShift(float(areas[0]), p, terms.shape[0], others.size, leading(weights, labels))
+
+
+def leading(weights: FloatArray, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The three products that weigh most."""
+    return tuple(labels[i] for i in np.argsort(-np.abs(weights), kind="stable")[:3].tolist())
 
 
 def domain_reading(
@@ -109,12 +118,15 @@ def domain_reading(
     detail = (
         f"leading: {', '.join(shift.leading)}; {shift.runs} other stretches of {window.shape[0]} sessions"
     )
-    state = State.OK
-    if shift.p_value <= limits.drift_p:
-        state = State.BREACH if shift.auc > AUC_LIMIT else State.WARN
-    return subject.judged(
-        shift.auc, shift.rows, state, Evidence("session_runs", p_value=shift.p_value), detail
-    )
+    evidence = Evidence("session_runs", p_value=shift.p_value)
+    return subject.judged(shift.auc, shift.rows, state_of(shift, limits), evidence, detail)
+
+
+def state_of(shift: DomainShift, limits: WatchSettings) -> State:
+    """Effect and evidence together are a breach, evidence alone a warning."""
+    if shift.p_value > limits.drift_p:
+        return State.OK
+    return State.BREACH if shift.auc > AUC_LIMIT else State.WARN
 
 
 def auc(scores: FloatArray, positive: BoolArray, negative: BoolArray) -> FloatArray:
@@ -147,7 +159,7 @@ def auc(scores: FloatArray, positive: BoolArray, negative: BoolArray) -> FloatAr
     return np.where(pairs > 0, (below * hits).sum(axis=0) / np.maximum(pairs, 1), math.nan)
 
 
-def _p(value: float, others: FloatArray, disjoint: float) -> float:
+def tail_p(value: float, others: FloatArray, disjoint: float) -> float:
     """How often another stretch can be told as well, the greater of two estimates.
 
     The rank among those seen; as they overlap, the greatest of them is soon exceeded. And the tail of
@@ -163,17 +175,17 @@ def _p(value: float, others: FloatArray, disjoint: float) -> float:
     return tail if at_least == 0 else max(rank, tail)
 
 
-def _thinned(values: FloatArray) -> FloatArray:
-    """As many evenly spread tickers as keep the rows within bounds, others in each session in turn."""
+def thinned(values: FloatArray, most: int) -> FloatArray:
+    """At most so many evenly spread tickers, one at the least, others in each session in turn."""
     sessions, tickers, _ = values.shape
-    kept = max(1, min(tickers, MOST_ROWS // sessions))
+    kept = max(1, min(tickers, most))
     if kept == tickers:
         return values
     places = (np.arange(kept) * tickers // kept + np.arange(sessions)[:, None]) % tickers
     return np.asarray(np.take_along_axis(values, places[:, :, None], axis=1))
 
 
-def _scores(rows: FloatArray) -> FloatArray:
+def normal_scores(rows: FloatArray) -> FloatArray:
     """Normal scores of each column over all rows, unknown values 0: no bad tick, no unit, no margin."""
     out = np.zeros(rows.shape)
     for column, values in zip(out.T, rows.T, strict=True):
@@ -186,25 +198,66 @@ def _scores(rows: FloatArray) -> FloatArray:
     return out
 
 
-def _terms(scores: FloatArray, names: tuple[str, ...]) -> tuple[FloatArray, list[str]]:
-    """Products of scores, centred; of very many the most correlated pairs."""
-    first, second = np.triu_indices(len(names), 1)
-    if first.size > MOST_PAIRS:  # chosen without looking at what is new and what is old
-        strength = np.abs(scores.T @ scores)[first, second]
-        kept = np.sort(np.argsort(-strength, kind="stable")[:MOST_PAIRS])
+def apart_from_session(scores: FloatArray) -> FloatArray:
+    """Scores less the mean over a session's tickers, where there are enough of them, same shape.
+
+    A common shock moves every product of its session.
+    """
+    return scores - scores.mean(axis=1, keepdims=True) if scores.shape[1] >= LEAST_TICKERS else scores
+
+
+def strongest_pairs(scores: FloatArray, most: int) -> tuple[IntArray, IntArray]:
+    """Pairs of features, of very many the most correlated; chosen without looking at what is new and old."""
+    features = scores.shape[2]
+    first, second = np.triu_indices(features, 1)
+    if first.size > most:
+        rows = scores.reshape(-1, features)
+        strength = np.abs(rows.T @ rows)[first, second]
+        kept = np.sort(np.argsort(-strength, kind="stable")[:most])
         first, second = first[kept], second[kept]
-    terms = scores[:, first] * scores[:, second]
-    terms -= terms.mean(axis=0)
-    return terms, [f"{names[i]} x {names[j]}" for i, j in zip(first.tolist(), second.tolist(), strict=True)]
+    return first, second
 
 
-def _cross_validated(
+def pair_names(names: tuple[str, ...], first: IntArray, second: IntArray) -> tuple[str, ...]:
+    """The products' names, as `momentum x volatility`."""
+    return tuple(f"{names[i]} x {names[j]}" for i, j in zip(first.tolist(), second.tolist(), strict=True))
+
+
+def raw_products(scores: FloatArray, first: IntArray, second: IntArray) -> FloatArray:
+    """Products of scores, shape (sessions * tickers, pairs)."""
+    rows = scores.reshape(-1, scores.shape[2])
+    return rows[:, first] * rows[:, second]
+
+
+def folds(session: IntArray, length: int) -> IntArray:
+    """The fold of each session: runs of a quarter of a stretch in turn, so each stretch holds every fold."""
+    return session * FOLDS // max(length, 1) % FOLDS
+
+
+def ridge_of(scatter: FloatArray) -> FloatArray:
+    """What is added to a scatter matrix so that twin features, or none that varies, do no harm."""
+    size = RIDGE * float(np.trace(scatter)) / max(len(scatter), 1)
+    return max(size, LEAST_RIDGE) * np.eye(len(scatter))
+
+
+def told_apart(
     terms: FloatArray, session: IntArray, starts: IntArray, length: int
 ) -> tuple[FloatArray, FloatArray]:
-    """AUC of every labelling, shape (runs,), and the weight of each term under the first."""
+    """How well stretches of sessions can be told from the others but their neighbours, by cross-validation.
+
+    Args:
+        terms: Centred, shape (rows, terms).
+        session: Of each row, from 0 and rising, shape (rows,).
+        starts: First session of each stretch, shape (runs,).
+        length: Sessions in a stretch.
+
+    Returns:
+        AUC of every stretch, NaN where nothing is left to tell it from, shape (runs,); and the weight of each
+        term under the first.
+    """
     sessions = int(session[-1]) + 1
     number = np.arange(sessions)[:, None]
-    fold_of = np.arange(sessions) * FOLDS // max(length, 1) % FOLDS  # each window holds sessions of each fold
+    fold_of = folds(np.arange(sessions), length)
     inside = (number >= starts) & (number < starts + length)
     # neighbours resemble the stretch; the newest has them on one side only, so all do without
     apart_from = (number < starts - length) | (number >= starts + 2 * length)
@@ -212,19 +265,20 @@ def _cross_validated(
     np.add.at(sums, session, terms)
     per_session = np.bincount(session, minlength=sessions).astype(np.float64)
     whole = terms.T @ terms
-    ridge = RIDGE * np.trace(whole) / max(terms.shape[1], 1) * np.eye(terms.shape[1])
+    ridge = ridge_of(whole)
     area, pairs, weights = np.zeros(starts.size), np.zeros(starts.size), np.zeros(terms.shape[1])
     for fold in range(FOLDS):
         test = fold_of[session] == fold
         held = terms[test]
         train = inside & (fold_of != fold)[:, None]
         other = apart_from & (fold_of != fold)[:, None]
-        apart = sums.T @ (train / (per_session @ train) - other / (per_session @ other))
+        own, others = per_session @ train, per_session @ other
+        apart = sums.T @ (train / np.maximum(own, 1) - other / np.maximum(others, 1))
         direction = np.linalg.solve(whole - held.T @ held + ridge, apart)
         positive, negative = inside[session[test]], apart_from[session[test]]
-        weight = positive.sum(axis=0) * negative.sum(axis=0)
+        weight = positive.sum(axis=0) * negative.sum(axis=0) * ((own > 0) & (others > 0))
         found = auc(held @ direction, positive, negative)
         area += np.where(weight > 0, np.nan_to_num(found) * weight, 0.0)
         pairs += weight
         weights += direction[:, 0]
-    return area / np.maximum(pairs, 1), weights * terms.std(axis=0)
+    return np.where(pairs > 0, area / np.maximum(pairs, 1), np.nan), weights * terms.std(axis=0)

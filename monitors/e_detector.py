@@ -31,13 +31,14 @@ def plain(levels: FloatArray) -> tuple[float, ...]:
     return tuple(float(value) for value in levels.ravel())
 
 
-def advance(levels: FloatArray, gains: FloatArray, lane: int = 0) -> FloatArray:
+def advance(levels: FloatArray, gains: FloatArray, lane: int = 0, ceiling: float = CEILING) -> FloatArray:
     """One observation: M <- (M + 1) e in one lane, for every bet.
 
     Args:
         levels: Shape (lanes, bets).
         gains: Non-negative, shape (bets,). A NaN gain is no observation and changes nothing.
         lane: Which lane the observation belongs to.
+        ceiling: Where a level is cut; it must lie well above the limit times lanes and bets.
 
     Returns:
         New levels; the argument is left as it is.
@@ -45,7 +46,7 @@ def advance(levels: FloatArray, gains: FloatArray, lane: int = 0) -> FloatArray:
     after = levels.copy()
     if np.isnan(gains).any():
         return after
-    after[lane] = np.minimum((levels[lane] + 1.0) * gains, CEILING)
+    after[lane] = np.minimum((levels[lane] + 1.0) * gains, ceiling)
     return after
 
 

@@ -64,6 +64,27 @@ class FeatureDrift:
         return f"{clause}, {self.infinite} infinite" if self.infinite else clause
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What one window shows, feature by feature.
+
+    Attributes:
+        drifts: In the reference's order.
+        stands: Whose evidence stands among all of them, shape (features,).
+    """
+
+    drifts: tuple[FeatureDrift, ...]
+    stands: BoolArray
+
+
+def look(window: FloatArray | None, reference: DriftReference | None, limits: WatchSettings) -> Look | None:
+    """Compare a window with its reference; None without a reference. Arguments as of `drift_readings`."""
+    if reference is None:
+        return None
+    drifts = compare(window, reference, limits)
+    return Look(drifts, survivors(np.array([drift.p for drift in drifts]), limits.false_discovery_rate))
+
+
 def drift_readings(
     session: date, window: FloatArray | None, reference: DriftReference | None, limits: WatchSettings
 ) -> tuple[Reading, ...]:
@@ -81,18 +102,24 @@ def drift_readings(
     Raises:
         ValueError: When the window's last axis does not hold the reference's features.
     """
-    if reference is None:
+    return look_readings(session, look(window, reference, limits), reference, limits)
+
+
+def look_readings(
+    session: date, found: Look | None, reference: DriftReference | None, limits: WatchSettings
+) -> tuple[Reading, ...]:
+    """What a look says, as readings; see `drift_readings`."""
+    if reference is None or found is None:
         share = Subject(session, "drift", "drift_share", "features", limits.drift_share_limit)
         return (share.unknown(NoData.NOT_EVALUATED, detail="no reference yet"),)
-    drifts = compare(window, reference, limits)
-    stands = survivors(np.array([drift.p for drift in drifts]), limits.false_discovery_rate)
+    stands = found.stands.tolist()
     return (
-        *(_psi_reading(session, drift, limits) for drift in drifts),
+        *(_psi_reading(session, drift, limits) for drift in found.drifts),
         *(
-            _ks_reading(session, drift, bool(stood), limits)
-            for drift, stood in zip(drifts, stands, strict=True)
+            _ks_reading(session, drift, stood, limits)
+            for drift, stood in zip(found.drifts, stands, strict=True)
         ),
-        _share_reading(session, drifts, [bool(stood) for stood in stands], reference, limits),
+        _share_reading(session, found.drifts, stands, reference, limits),
     )
 
 

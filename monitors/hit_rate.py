@@ -51,15 +51,18 @@ def step(
     outcomes: FloatArray,
     recent: tuple[float, ...],
     labels: Iterable[tuple[str, tuple[str, ...]]] = (),
+    said_up: BoolArray | None = None,
 ) -> HitState:
     """Take in the forecasts resolved in one session; pairs with a NaN are left out.
 
     Args:
         state: Before the session.
-        probabilities: Stated, in [0, 1], shape (tickers,); one half or more says up.
+        probabilities: Stated, in [0, 1], shape (tickers,).
         outcomes: 0 or 1, shape (tickers,).
         recent: Probabilities stated lately, this session's included; deciles are those of their confidence.
         labels: (kind, label of each ticker), as ("sector", ("Energy", ...)); "" is unknown and left out.
+        said_up: The directions, shape (tickers,): a forecaster may lean to a side that its probability does
+            not state. None takes one half or more for up.
 
     Raises:
         ValueError: When labels and probabilities do not pair up.
@@ -69,7 +72,7 @@ def step(
     stated, up = probabilities[known], outcomes[known] > COIN
     if stated.size == 0:
         return HitState(sessions, state.names, state.tallies, state.seen)
-    called = stated >= COIN
+    called = stated >= COIN if said_up is None else said_up[known]
     hit = called == up
     kept = {
         name: (Tally.of(row), seen)

@@ -46,6 +46,21 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Requests:
+    """The requests over the network that the calls of a provider took.
+
+    Attributes:
+        provider: Who was asked.
+        asked: How many there were.
+        failed: How many of them failed, whether or not a later one made up for it.
+    """
+
+    provider: str
+    asked: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """One message on its way to a channel.
 
@@ -76,6 +91,7 @@ class Live:
         stumbled: How many of them had a step that failed and was tried again.
         due_s: When the session was due; NaN where that was before there was anything to run it.
         forecast_s: When its forecasts were stored.
+        requests: One for each provider that is asked over the network.
     """
 
     now_s: float
@@ -87,6 +103,7 @@ class Live:
     stumbled: int
     due_s: float
     forecast_s: float
+    requests: tuple[Requests, ...] = ()
 
 
 def live_readings(session: date, live: Live, limits: WatchSettings) -> tuple[Reading, ...]:
@@ -127,6 +144,11 @@ def _provider(
         _share(session, "timeout_rate", subject, len(timed_out), len(asked), limits),
         _share(session, "failure_rate", subject, len(failed), len(asked), limits),
         staleness_reading(session, subject, _age(own, live.now_s), limit_s=limits.provider_stale_s),
+    ]
+    readings += [
+        _share(session, "request_failure_rate", subject, took.failed, took.asked, limits)
+        for took in live.requests
+        if took.provider == name
     ]
     if is_fallback:
         every = {call.session for call in live.calls}

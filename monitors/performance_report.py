@@ -20,7 +20,7 @@ from monitors.confidence_sequence import (
 from monitors.reading import Evidence, NoData, Reading, State
 from monitors.report import UNDATED, PerformanceReport, verdict_of
 from monitors.settings import WatchSettings
-from monitors.sharpe import sharpe
+from monitors.sharpe import is_constant, sharpe
 from monitors.trade_statistics import expectancy, greatest_drawdown, profit_factor
 from monitors.verdict import Subject, graded
 
@@ -44,6 +44,8 @@ def performance_report(
     Two questions are decided, each by a bet that may be looked at after every return: whether the mean return
     lies below zero, and whether the share of winning periods has fallen below that of the first hundred.
 
+    A return of -1 has lost everything: a breach that needs no further evidence.
+
     Args:
         returns: Net, as fractions, one a trade or period, in order of time, shape (n,); NaN is left out.
         periods_per_year: For annualising.
@@ -53,7 +55,8 @@ def performance_report(
         limits: The classic limits and the budget of the win rate's bets.
 
     Raises:
-        ValueError: When the returns are not one column, or `bound` or `periods_per_year` is not positive.
+        ValueError: When the returns are not one column or one is below -1, or where `bound` or
+            `periods_per_year` is not positive.
 
     Example:
         >>> rng = np.random.default_rng(1)
@@ -67,6 +70,8 @@ def performance_report(
     if not (bound > 0 and periods_per_year > 0):
         raise ValueError(f"bound {bound} and periods_per_year {periods_per_year} must be positive")
     known = returns[~np.isnan(returns)].astype(np.float64)
+    if (known < -1).any():
+        raise ValueError(f"a return of {known.min():g}: more than everything cannot be lost, -1 is the least")
     reason = _reason(returns, known)
     subject = partial(Subject, session, "performance")
     if reason is not None:
@@ -79,7 +84,9 @@ def performance_report(
     mean = _expectancy(subject("expectancy", "returns", 0.0), known, bound, level)
     shown = _shown(session, known, bound, periods_per_year, limits)
     classic, evidence = _rolling(session, known, limits)
-    verdict = verdict_of([mean] if evidence.state is State.NO_DATA else [mean, evidence])
+    deciding = [mean] if evidence.state is State.NO_DATA else [mean, evidence]
+    deciding += [fact for fact in shown if fact.metric == "drawdown" and fact.value >= 1]
+    verdict = verdict_of(deciding)
     return PerformanceReport((mean, *shown, *classic, evidence), verdict)
 
 
@@ -90,7 +97,7 @@ def _reason(returns: FloatArray, known: FloatArray) -> NoData | None:
         return NoData.TOO_FEW
     if np.isinf(known).any():
         return NoData.INFINITE
-    return NoData.CONSTANT if (known == known[0]).all() else None
+    return NoData.CONSTANT if is_constant(known) else None
 
 
 def _expectancy(subject: Subject, known: FloatArray, bound: float, level: float) -> Reading:

@@ -43,7 +43,7 @@ def reliability(probability: FloatArray, outcome: FloatArray, bins: int = BINS) 
     Args:
         probability: In [0, 1], shape (n,), without NaN, taken as independent.
         outcome: 0 or 1, shape (n,).
-        bins: At most so many; fewer where there are fewer forecasts.
+        bins: At most so many; fewer where there are fewer forecasts, or where a probability is stated often.
 
     Returns:
         In order of probability; empty for n = 0.
@@ -66,13 +66,18 @@ def reliability(probability: FloatArray, outcome: FloatArray, bins: int = BINS) 
     )
 
 
-def null_ece(probability: FloatArray, bins: int = BINS) -> FloatArray:
-    """ECE of calibrated forecasters who state the same, shape (draws,); NaN-free, empty for n = 0."""
+def null_gaps(probability: FloatArray, bins: int = BINS) -> FloatArray:
+    """Gaps of calibrated forecasters who state the same, as `monitors.ece.bin_gaps`, shape (draws, bins)."""
     if probability.size == 0:
-        return np.empty(0)
+        return np.empty((0, 0))
     order, starts, _ = _cut(probability, bins)
     sums, drawn = _null_hits(probability[order], starts)
-    return np.asarray(np.abs(drawn - sums).sum(axis=1) / probability.size)
+    return np.asarray((drawn - sums) / probability.size)
+
+
+def null_ece(probability: FloatArray, bins: int = BINS) -> FloatArray:
+    """ECE of calibrated forecasters who state the same, shape (draws,); NaN-free, empty for n = 0."""
+    return np.asarray(np.abs(null_gaps(probability, bins)).sum(axis=1))
 
 
 def _cut(probability: FloatArray, bins: int) -> tuple[IntArray, IntArray, IntArray]:

@@ -11,6 +11,8 @@ from monitors.drift import DriftReference
 from monitors.psi import HALF_COUNT
 from monitors.stack import EVERY, greatest_gap
 
+NEARLY = 1 - 1e-9  # of a critical score: what lies so close to it is measured
+
 
 class RollingDrift:
     """Counts of the newest rows on the reference's bins and coarse knots, kept up to date row by row.
@@ -21,8 +23,10 @@ class RollingDrift:
     usable reference, or without a value in the window, reads NaN. NaN is left out and counted as missing,
     infinities fall into the outer bins.
 
-    Of thousands of features read the PSI after every row, and KS and p-values, which take some fifteen and
-    fifty times as long, with `ks_of` and `p_of` where the PSI gives reason to.
+    Of thousands of features read the PSI and `unusual` after every row. The latter knows whose p-value is low
+    without computing the others': a p-value never rises with its score, so that a score below a critical one
+    settles it, and one row more moves a KS distance by one over the number of values at most, so that a
+    distance far below its critical one need not be measured again for many rows.
 
     Args:
         reference: Prepared; of each feature the PSI edges and coarse knots are used.
@@ -57,18 +61,26 @@ class RollingDrift:
         self._base = np.arange(features, dtype=np.intp) * self._cells
         self._counts = np.zeros(features * self._cells, dtype=np.min_scalar_type(self._rows))
         self._bin_of, self._bin_base, self._bins = self._binning(features, knots)
-        self._binned = np.zeros(features * self._bins, dtype=np.int32)
         self._codes = np.full((self._rows, features), self._cells - 1, dtype=np.uint16)
         self._seen = 0
-        self._half = HALF_COUNT * stack.bins  # nothing where a bin is padding
-        self._smooth = HALF_COUNT * np.maximum(stack.bins.sum(axis=1, keepdims=True), 1)
-        self._share = (stack.counts + self._half) / (stack.n[:, None] + self._smooth)
-        self._log_share = np.log(np.where(stack.bins, self._share, 1.0))
+        # of every bin, the one for the unknown included; PSI = sum (p - q)(ln P - ln Q), and as the shares p
+        # and q add up to one, P and Q need not be divided by their totals
+        padding = ((0, 0), (0, self._bins - stack.counts.shape[1]))
+        real = np.pad(stack.bins, padding)
+        self._smooth = HALF_COUNT * np.maximum(stack.bins.sum(axis=1), 1)
+        share = np.pad(stack.counts, padding) + HALF_COUNT * real
+        self._share = share / (stack.n + self._smooth)[:, None]
+        self._log = np.log(np.where(real, share, 1.0)).ravel()
         self._logs = np.log(np.arange(self._rows + 1) + HALF_COUNT)  # of every count there can be
+        self._held = HALF_COUNT * real  # values in each bin, smoothed
+        self._gap = np.where(real.ravel(), self._log - self._logs[0], 0.0).reshape(real.shape)  # ln P - ln Q
+        self._ks_seen = np.zeros(features)  # a KS distance measured some rows ago ...
+        self._slack = np.full(features, np.inf)  # ... and by how much it can have moved since
+        self._critical: tuple[float, FloatArray, FloatArray] | None = None
 
     def _binning(self, features: int, knots: int) -> tuple[IntArray, IntArray, int]:
         """Which PSI bin each cell lies in, where each feature's bins start, and how many there are."""
-        bins = self._stack.counts.shape[1] + 1  # the last one for the unknown
+        bins = max(self._stack.counts.shape[1], 1) + 1  # the last one for the unknown
         cells = np.minimum(np.arange(self._cells - 1), knots)
         of = (self._stack.edge_at[:, None, :] < cells[None, :, None]).sum(axis=2)
         of = np.concatenate([of, np.full((features, 1), bins - 1)], axis=1)
@@ -88,11 +100,21 @@ class RollingDrift:
         if self._seen >= self._rows:
             old = self._base + self._codes[place]
             self._counts[old] -= 1
-            self._binned[self._bin_base + self._bin_of.take(old)] -= 1
+            self._move(self._bin_base + self._bin_of.take(old), -1.0)
         self._counts[new] += 1
-        self._binned[self._bin_base + self._bin_of.take(new)] += 1
+        self._move(self._bin_base + self._bin_of.take(new), 1.0)
+        self._gap[:, -1] = 0.0
         self._codes[place] = code
         self._seen += 1
+        self._slack += 1.0 / np.maximum(self.rows - self._held[:, -1], 1.0)
+
+    def _move(self, bins: IntArray, by: float) -> None:
+        """Add to one bin of each feature and renew its logarithm."""
+        held = self._held.ravel()
+        now = held.take(bins)
+        now += by
+        held[bins] = now
+        self._gap.ravel()[bins] = self._log.take(bins) - self._logs.take(now.astype(np.intp))
 
     @property
     def rows(self) -> int:
@@ -125,7 +147,7 @@ class RollingDrift:
 
         NaN where the reference is too short for windows of its own or the window holds much less than they.
         """
-        return self._p(EVERY)
+        return self._all_p(EVERY)
 
     def ks_of(self, features: IntArray) -> FloatArray:
         """`ks` of some features, shape (features asked for,)."""
@@ -133,32 +155,65 @@ class RollingDrift:
 
     def p_of(self, features: IntArray) -> FloatArray:
         """`p` of some features, shape (features asked for,)."""
-        return self._p(features)
+        return self._all_p(features)
+
+    def unusual(self, level: float) -> tuple[IntArray, FloatArray]:
+        """Which features' `p` is at or below a level, and their p.
+
+        Exactly those that `p` shows, in less time: the others' is not computed.
+
+        Args:
+            level: In (0, 1).
+
+        Returns:
+            Places, rising, and their p-values.
+        """
+        if self._critical is None or self._critical[0] != level:
+            laws = self._stack.psi_laws, self._stack.ks_laws
+            by_psi, by_ks = (law.critical(level / 2) for law in laws)
+            self._critical = level, by_psi * NEARLY, np.sqrt(by_ks) * NEARLY
+        _, least_psi, least_ks = self._critical
+        n = self.n
+        psi = self._psi(EVERY, n)
+        far = self._ks_seen + self._slack >= least_ks
+        self._measure(far.nonzero()[0], n)
+        far &= self._ks_seen >= least_ks
+        far |= psi >= least_psi
+        places = far.nonzero()[0]
+        self._measure(places[self._slack[places] > 0], n)
+        p = self._p(places, n[places], psi[places], self._ks_seen[places])
+        low = p <= level
+        return places[low], p[low]
+
+    def _measure(self, places: IntArray, n: IntArray) -> None:
+        """Measure the KS distance of some features."""
+        if places.size:
+            self._ks_seen[places] = np.nan_to_num(self._ks(places, n[places]))
+            self._slack[places] = 0.0
 
     def _n(self, of: slice | IntArray) -> IntArray:
-        return self.rows - self._counts[self._base[of] + self._cells - 1].astype(np.int64)
+        return self.rows - self._held[of, -1].astype(np.int64)
 
     def _psi(self, of: slice | IntArray, n: IntArray) -> FloatArray:
-        binned = self._binned.reshape(-1, self._bins)[of, :-1]
-        total = n[:, None] + self._smooth[of]
-        ratio = self._log_share[of] + np.log(total)
-        ratio -= self._logs.take(binned)
-        share = binned + self._half[of]
-        share /= total
-        np.subtract(self._share[of], share, out=share)
-        value = np.einsum("fb,fb->f", share, ratio)
-        return np.where(self._silent(of, n), np.nan, np.maximum(value, 0.0))
+        gap, total = self._gap[of], n + self._smooth[of]
+        value = np.einsum("fb,fb->f", self._share[of], gap)
+        value -= np.einsum("fb,fb->f", self._held[of], gap) / total
+        value[self._silent(of, n)] = np.nan
+        return np.asarray(np.maximum(value, 0.0, out=value))
 
     def _ks(self, of: slice | IntArray, n: IntArray) -> FloatArray:
         cells = self._counts.reshape(-1, self._cells)[of, : self._knots]
-        gap = greatest_gap(np.cumsum(cells, axis=1, dtype=np.int64), n, self._stack.coarse_shares[of])
+        below = np.cumsum(cells, axis=1, dtype=cells.dtype)  # no more than there are rows
+        gap = greatest_gap(below, n, self._stack.coarse_shares[of])
         return np.where(self._silent(of, n), np.nan, gap)
 
-    def _p(self, of: slice | IntArray) -> FloatArray:
-        stack, n = self._stack, self._n(of)
-        by_psi = stack.psi_laws.p(self._psi(of, n), of)
-        by_ks = stack.ks_laws.p(self._ks(of, n) ** 2, of)
-        told = stack.has_null(n, of) & ~self._silent(of, n)
+    def _all_p(self, of: slice | IntArray) -> FloatArray:
+        n = self._n(of)
+        return self._p(of, n, self._psi(of, n), self._ks(of, n))
+
+    def _p(self, of: slice | IntArray, n: IntArray, psi: FloatArray, ks: FloatArray) -> FloatArray:
+        by_psi, by_ks = self._stack.psi_laws.p(psi, of), self._stack.ks_laws.p(ks**2, of)
+        told = self._stack.has_null(n, of) & ~self._silent(of, n)
         return np.where(told, np.minimum(1.0, 2 * np.minimum(by_psi, by_ks)), np.nan)
 
     def _silent(self, of: slice | IntArray, n: IntArray) -> BoolArray:

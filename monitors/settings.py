@@ -32,6 +32,8 @@ class WatchSettings:
         drift_share_limit: Share of drifted features from which the whole is in breach.
         missing_limit: A feature of which a greater share is unknown is not judged.
         false_alarms_per_year: What each sequential detector may raise on average although nothing changed.
+        pooled_fall: Fall of the hit rate that the pooled detector is made to find.
+        joint_stale_after: Sessions without a look after which the multivariate check says nothing.
         sessions_per_year: For annualising and for the line above.
         win_rate_baseline: The expected share of winning trades, or None to take it from the first trades.
         win_rate_window: Trades in the rolling win rate.
@@ -80,6 +82,8 @@ class WatchSettings:
     drift_share_limit: float = 0.25
     missing_limit: float = 0.5
     false_alarms_per_year: float = 0.25
+    pooled_fall: float = 0.05
+    joint_stale_after: int = 15
     sessions_per_year: int = 252
     win_rate_baseline: float | None = None
     win_rate_window: int = 20
@@ -127,6 +131,8 @@ class WatchSettings:
             raise ValueError(
                 f"false_alarms_per_year is {self.false_alarms_per_year}: a positive number is needed"
             )
+        if not 0 < self.pooled_fall < 1:
+            raise ValueError(f"pooled_fall is {self.pooled_fall}: a share between 0 and 1 is needed")
         if self.win_rate_baseline is not None and not 0 < self.win_rate_baseline < 1:
             raise ValueError(
                 f"win_rate_baseline is {self.win_rate_baseline}: a share between 0 and 1 is needed"

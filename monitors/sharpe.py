@@ -9,6 +9,21 @@ from scipy.special import ndtr
 
 from monitors.arrays import FloatArray
 
+LEAST_SPREAD = 1e-4  # of the mean: what varies less is a constant and its rounding
+
+
+def is_constant(returns: FloatArray) -> bool:
+    """Whether returns hardly vary: their deviation is below a ten-thousandth of their mean's size.
+
+    What rounding alone leaves of an accrual would otherwise pass for a Sharpe ratio of thousands.
+
+    Args:
+        returns: Fractions, shape (periods,), without NaN; none counts as constant.
+    """
+    if returns.size == 0 or (returns == returns[0]).all():
+        return True
+    return bool(returns.std() <= LEAST_SPREAD * abs(float(returns.mean())))
+
 
 def sharpe(returns: FloatArray) -> float:
     """Mean over standard deviation (n - 1) of returns per period, not annualised (Sharpe 1994, benchmark 0).
@@ -17,12 +32,11 @@ def sharpe(returns: FloatArray) -> float:
         returns: Fractions, shape (periods,), without NaN.
 
     Returns:
-        NaN with fewer than two returns or when all are equal.
+        NaN with fewer than two returns or when they hardly vary, see `is_constant`.
     """
-    if returns.size < 2 or (returns == returns[0]).all():
+    if returns.size < 2 or is_constant(returns):
         return math.nan
-    deviation = float(returns.std(ddof=1))
-    return float(returns.mean()) / deviation if deviation > 0 else math.nan
+    return float(returns.mean()) / float(returns.std(ddof=1))
 
 
 def sharpe_error(returns: FloatArray) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import fdtrc
+from scipy.special import fdtrc, fdtri
 
 from monitors.arrays import BoolArray, FloatArray, IntArray
 from monitors.cells import Cells
@@ -67,6 +67,25 @@ class Laws:
         mean = np.where(varies, self.mean[of], 1.0)
         tail = np.maximum(LEAST_P, fdtrc(degrees, degrees * self.disjoint[of], values / mean))
         return np.where(varies, np.where(at_least == 0, tail, np.maximum(rank, tail)), rank)
+
+    def critical(self, level: float) -> FloatArray:
+        """The score of every feature below which `p` is above a level, to rounding; infinite without a law.
+
+        Args:
+            level: In (0, 1).
+        """
+        features = np.arange(self.sizes.size)
+        allowed = np.maximum(np.floor(level * (1 + self.sizes) * (1 + 1e-12)) - 1, -1).astype(np.int64)
+        varies = self.degrees > 0
+        allowed[varies] = np.maximum(allowed[varies], 0)  # beyond all scores the tail alone speaks
+        place = self.sizes - 1 - allowed  # the greatest score that so many may reach
+        scores = np.pad(self.scores, ((0, 0), (1, 1)), constant_values=(-np.inf, np.inf))
+        by_rank = scores[features, np.clip(place + 1, 0, self.sizes + 1)]
+        by_rank = np.where(allowed < 0, np.inf, by_rank)
+        degrees = np.where(varies, self.degrees, 1.0)
+        by_tail = np.where(varies, self.mean, 0.0) * fdtri(degrees, degrees * self.disjoint, 1 - level)
+        least = np.where(level >= LEAST_P, np.maximum(by_rank, np.where(varies, by_tail, by_rank)), np.inf)
+        return np.where(self.known, least, np.inf)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -86,10 +86,11 @@ def greatest_drawdown(returns: FloatArray) -> float:
     """The deepest fall of compounded returns below their peak, as a positive fraction.
 
     Args:
-        returns: Fractions per period, shape (n,); NaN counts as no return.
+        returns: Fractions per period, shape (n,), not infinite; NaN counts as no return, and less than -1 as
+            -1: more than everything cannot be lost.
 
     Returns:
-        In [0, 1] where no return is below -1; NaN for n = 0.
+        In [0, 1], 1 from the first return of -1 on; NaN for n = 0.
 
     Example:
         >>> round(greatest_drawdown(np.array([0.1, -0.2, 0.1, -0.1])), 3)
@@ -97,9 +98,10 @@ def greatest_drawdown(returns: FloatArray) -> float:
     """
     if returns.size == 0:
         return math.nan
-    equity = np.cumprod(1 + np.nan_to_num(returns, nan=0.0))
-    peak = np.maximum.accumulate(np.maximum(equity, 1.0))
-    return float((1 - equity / peak).max())
+    with np.errstate(divide="ignore"):  # the logarithm of nothing left
+        wealth = np.cumsum(np.log1p(np.maximum(np.nan_to_num(returns, nan=0.0), -1.0)))
+    peak = np.maximum.accumulate(np.maximum(wealth, 0.0))
+    return float(-np.expm1(wealth - peak).min())
 
 
 def hit_rates(hits: FloatArray, groups: NDArray[Any], level: float = LEVEL) -> tuple[GroupRate, ...]:

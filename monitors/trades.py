@@ -12,6 +12,7 @@ import numpy as np
 from monitors.arrays import FloatArray
 from monitors.reading import Evidence, NoData, Reading, State
 from monitors.settings import WatchSettings
+from monitors.sharpe import LEAST_SPREAD
 from monitors.tally import Tally
 from monitors.trade_statistics import expectancy, greatest_drawdown, profit_factor, turnover
 from monitors.verdict import Subject
@@ -95,7 +96,7 @@ def _newest(
         return tuple(subject.unknown(reason, n, clause) for subject in subjects)
     factor, mean, fall = subjects
     returns = np.array(state.newest)
-    ratio, gain = profit_factor(returns), expectancy(returns)
+    ratio, gain, deepest = profit_factor(returns), expectancy(returns), greatest_drawdown(returns)
     judged = State.WARN if gain < 0 else State.OK
     return (
         factor.judged(ratio, n, judged, detail="gains over losses")
@@ -103,9 +104,9 @@ def _newest(
         else factor.unknown(NoData.INFINITE, n, "no losing trade"),
         mean.judged(gain, n, judged, detail="mean net return of a trade"),
         fall.judged(
-            greatest_drawdown(returns),
+            deepest,
             n,
-            State.OK,
+            State.BREACH if deepest >= 1 else State.OK,  # a trade lost all that it was given
             detail="as though each trade had been the whole account; a fact, not an estimate",
         ),
     )
@@ -118,7 +119,7 @@ def _expectancy(subject: Subject, state: TradeState, limits: WatchSettings) -> R
     if state.idle >= limits.stale_after:
         return subject.unknown(NoData.STALE, tally.n, f"no trade closed for {state.idle} sessions")
     estimate = tally.estimate(limits.trade_overlap)
-    if estimate.error == 0:
+    if estimate.error * math.sqrt(tally.sessions) <= LEAST_SPREAD * abs(estimate.mean):
         return subject.unknown(NoData.CONSTANT, tally.n, "every session's trades came to the same")
     interval, p = estimate.interval(), estimate.below_p(0.0)
     detail = f"all trades; 95 % at all times {interval.low:.2%} to {interval.high:.2%}"

@@ -10,15 +10,27 @@ from typing import Any, Self
 
 import numpy as np
 
-from monitors import calibration, execution, hit_rate, performance, trades
-from monitors.arrays import FloatArray
+from monitors import (
+    calibration,
+    drift_incidents,
+    execution,
+    hit_rate,
+    joint,
+    performance,
+    pooled_hits,
+    trades,
+)
+from monitors.arrays import BoolArray, FloatArray
 from monitors.calibration import CalibrationState
 from monitors.drift import DriftReference
+from monitors.drift_incidents import IncidentState
 from monitors.execution import ExecutionState
-from monitors.feature_drift import drift_readings
+from monitors.feature_drift import look, look_readings
 from monitors.hit_rate import HitState
+from monitors.joint import JointReference, JointState
 from monitors.live import Live, live_readings
 from monitors.performance import PerformanceState
+from monitors.pooled_hits import PooledState
 from monitors.reading import Reading
 from monitors.settings import WatchSettings
 from monitors.trades import TradeState
@@ -40,6 +52,7 @@ class Facts:
         probabilities: Stated probability of beating the universe's median of the forecasts resolved this
             session, one per ticker of one earlier session, shape (tickers,).
         outcomes: 1 where it came true, else 0, shape (tickers,).
+        said_up: The directions of these forecasts, shape (tickers,); None takes one half or more for up.
         equity: USD at this close, marked to market.
         peak: USD, running peak; it restarts when a person lifts a halt.
         equity_return: Fraction since the last close, NaN at the first.
@@ -51,6 +64,8 @@ class Facts:
             is unknown.
         weights: Share of equity in each ticker and in cash at the last close and at this one, shape (2,
             tickers + 1); no row where the last close is unknown.
+        joint: What the multivariate check holds the window against, in the sessions in which it looks (once a
+            week is enough); None in all others.
         live: What only a running daemon can tell; None in a replay or a backtest.
     """
 
@@ -67,8 +82,10 @@ class Facts:
     failed_orders: int
     bars_expected: int
     bars_missing: int
+    said_up: BoolArray | None = None
     labels: tuple[tuple[str, tuple[str, ...]], ...] = ()
     weights: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+    joint: JointReference | None = None
     live: Live | None = None
 
 
@@ -82,6 +99,9 @@ class WatchState:
         execution: Orders and failures.
         hits: Hit rates by group, in whole numbers.
         trades: The newest trades, all of them as sums, and turnovers.
+        incidents: Since when each drifted feature has drifted.
+        joint: What the newest multivariate look found.
+        pooled: Hit rates of whole sessions and the bet against them.
     """
 
     performance: PerformanceState = field(default_factory=PerformanceState)
@@ -89,6 +109,9 @@ class WatchState:
     execution: ExecutionState = field(default_factory=ExecutionState)
     hits: HitState = field(default_factory=HitState)
     trades: TradeState = field(default_factory=TradeState)
+    incidents: IncidentState = field(default_factory=IncidentState)
+    joint: JointState = field(default_factory=JointState)
+    pooled: PooledState = field(default_factory=PooledState)
 
     @classmethod
     def start(cls) -> Self:
@@ -101,21 +124,16 @@ class WatchState:
             self,
             performance=replace(self.performance, levels=()),
             calibration=replace(self.calibration, levels=()),
+            pooled=replace(self.pooled, levels=()),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe; an unknown number becomes None; floats keep every digit."""
-        return {
-            "performance": _stored(self.performance),
-            "calibration": _stored(self.calibration),
-            "execution": _stored(self.execution),
-            "hits": _stored(self.hits),
-            "trades": _stored(self.trades),
-        }
+        return {name: _stored(getattr(self, name)) for name in self.__slots__}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`, also after a trip through JSON; hits and trades may start later.
+        """The inverse of `to_dict`, also after a trip through JSON; all but the first three may start later.
 
         Raises:
             KeyError: When a family of monitors is missing.
@@ -127,6 +145,9 @@ class WatchState:
             ExecutionState(**_kept(stored["execution"])),
             HitState(**_kept(stored.get("hits", {}))),
             TradeState(**_kept(stored.get("trades", {}))),
+            IncidentState(**_kept(stored.get("incidents", {}))),
+            JointState(**_kept(stored.get("joint", {}))),
+            PooledState(**_kept(stored.get("pooled", {}))),
         )
 
 
@@ -143,8 +164,9 @@ def watch(
         settings: Limits.
 
     Returns:
-        The state to keep, and the readings: drift (`psi`, `ks` per feature, `drift_share`), performance
-        (`win_rate_last_20`, `win_rate_evidence`, `sharpe_rolling`, `drawdown`, `hit_rate` per group,
+        The state to keep, and the readings: drift (`psi`, `ks` per feature, `drift_share`, `drift_incidents`,
+        `domain_auc`), performance (`win_rate_last_20`, `win_rate_evidence`, `pooled_evidence`,
+        `sharpe_rolling`, `drawdown`, `hit_rate` per group,
         `profit_factor`, `expectancy`, `trade_drawdown`, `turnover`), calibration (`ece`, `calibration_gap`,
         `calibration_evidence`), execution (`execution_failure_rate`, `bars_missing_rate`) and, live, those of
         `monitors.live`.
@@ -152,18 +174,27 @@ def watch(
     Raises:
         ValueError: When facts contradict each other, as shapes that do not fit or more failures than orders.
     """
+    found = look(facts.features, facts.reference, settings)
     calibrated = calibration.step(state.calibration, facts.probabilities, facts.outcomes, settings)
     after = WatchState(
         performance.step(state.performance, facts.trade_returns, facts.equity_return, settings),
         calibrated,
         execution.step(state.execution, facts.orders, facts.failed_orders, settings),
-        hit_rate.step(state.hits, facts.probabilities, facts.outcomes, calibrated.recent, facts.labels),
+        hit_rate.step(
+            state.hits, facts.probabilities, facts.outcomes, calibrated.recent, facts.labels, facts.said_up
+        ),
         trades.step(state.trades, facts.trade_returns, facts.weights, settings),
+        drift_incidents.step(state.incidents, found),
+        joint.step(state.joint, facts.session, facts.features, facts.joint),
+        pooled_hits.step(state.pooled, facts.probabilities, facts.outcomes, settings, facts.said_up),
     )
     sessions = after.performance.sessions
     readings = (
-        *drift_readings(facts.session, facts.features, facts.reference, settings),
+        *look_readings(facts.session, found, facts.reference, settings),
+        drift_incidents.incident_reading(facts.session, after.incidents, found, facts.features, settings),
+        joint.joint_reading(facts.session, after.joint, settings),
         *performance.win_rate_readings(facts.session, after.performance, settings),
+        pooled_hits.pooled_reading(facts.session, after.pooled, settings),
         performance.sharpe_reading(facts.session, after.performance, settings),
         performance.drawdown_reading(facts.session, facts.equity, facts.peak, sessions, settings),
         *hit_rate.hit_rate_readings(facts.session, after.hits, settings),

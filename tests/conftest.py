@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+import shutil
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import make_url, text
@@ -27,25 +31,81 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     server = get_server(str(tmp_path_factory.mktemp("postgres")), cleanup_mode="stop")
     try:
-        yield server.get_uri()
+        url = server.get_uri()
+        for setting in ("fsync", "full_page_writes"):  # no test pulls this server's plug
+            run_apart(_command(url, f"ALTER SYSTEM SET {setting} = off"))
+        run_apart(_command(url, "SELECT pg_reload_conf()"))
+        yield url
     finally:
         server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
-    """Make the URL of a new, empty database; the test runs once on each kind."""
-    if request.param == "sqlite":
-        return lambda: f"sqlite:///{tmp_path}/{next(_names)}.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return lambda: _create_postgres(url)
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of store; the test runs once on each."""
+    return str(request.param)
 
 
 @pytest.fixture
-async def database(new_url: Callable[[], str]) -> AsyncIterator[Database]:
+def new_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """Make the URL of a new, empty database."""
+    if kind == "sqlite":
+        return lambda: f"sqlite:///{tmp_path}/{next(_names)}.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return lambda: create_postgres(url)
+
+
+@pytest.fixture
+def copy_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """Make the URL of a copy of a store that nobody has open."""
+    if kind == "sqlite":
+        return lambda source: (
+            f"sqlite:///{shutil.copy(str(make_url(source).database), tmp_path / f'{next(_names)}.db')}"
+        )
+    url: str = request.getfixturevalue("postgres_url")
+    return lambda source: create_postgres(url, str(make_url(source).database))
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """Stores to be copied."""
+    return Kept(tmp_path_factory.mktemp("kept"))
+
+
+class Kept:
+    """Stores that many tests start from, one of each name and kind, made when the first one asks."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._urls: dict[tuple[str, str], str] = {}
+
+    def url(
+        self,
+        name: str,
+        kind: str,
+        new_url: Callable[[], str],
+        make: Callable[[str], Coroutine[Any, Any, None]],
+    ) -> str:
+        """Return the store of that name and kind; `make` fills an empty one."""
+        if (name, kind) not in self._urls:
+            url = f"sqlite:///{self._folder / name}.db" if kind == "sqlite" else new_url()
+            run_apart(make(url))
+            self._urls[name, kind] = url
+        return self._urls[name, kind]
+
+
+@pytest.fixture
+def migrated_url(
+    kept: Kept, kind: str, new_url: Callable[[], str], copy_url: Callable[[str], str]
+) -> Callable[[], str]:
+    """Make the URL of a new store that holds the newest schema and no row: migrating takes longer."""
+    return lambda: copy_url(kept.url("migrated", kind, new_url, migrate))
+
+
+@pytest.fixture
+async def database(migrated_url: Callable[[], str]) -> AsyncIterator[Database]:
     """A migrated, empty store."""
-    store = Database(new_url(), durable=False)
-    await upgrade(store)
+    store = Database(migrated_url(), durable=False)
     yield store
     await store.aclose()
 
@@ -58,21 +118,29 @@ def shared_data() -> Path:
     return SHARED
 
 
-def _create_postgres(url: str) -> str:
-    """Create a database on the server and return its URL."""
-    import asyncio  # noqa: PLC0415
-    import threading  # noqa: PLC0415
-
+def create_postgres(url: str, template: str = "template1") -> str:
+    """Create a database on the server, a copy of another one, and return its URL."""
     name = f"forewarn_{os.getpid()}_{next(_names)}"
-
-    async def create() -> None:
-        admin = make_url(url).set(drivername="postgresql+asyncpg")
-        engine = create_async_engine(admin, isolation_level="AUTOCOMMIT")
-        async with engine.connect() as connection:
-            await connection.execute(text(f'CREATE DATABASE "{name}"'))
-        await engine.dispose()
-
-    thread = threading.Thread(target=lambda: asyncio.run(create()))  # the test's own loop may be running
-    thread.start()
-    thread.join()
+    run_apart(_command(url, f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
     return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def run_apart(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine on a loop of its own: the test's own loop may be running."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
+async def migrate(url: str) -> None:
+    """Bring an empty store to the newest schema."""
+    store = Database(url, durable=False)
+    await upgrade(store)
+    await store.aclose()
+
+
+async def _command(url: str, command: str) -> None:
+    admin = make_url(url).set(drivername="postgresql+asyncpg")
+    engine = create_async_engine(admin, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text(command))
+    await engine.dispose()

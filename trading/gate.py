@@ -46,7 +46,9 @@ class Gate:
         reason: Why, in words.
         actor: Who moved it: `forewarn`, a person's name, or `simulated-operator` in a replay.
         lifted: A person has lifted what a rule latched, and no session has been settled since. Until one is,
-            the gate stays UNKNOWN: the readings still speak of the time before.
+            the gate is never ACTIVE: the readings still speak of the time before.
+        excused: The spells of alerts that a person has lifted the gate from. They latch it no second time;
+            the next spell of the same alert does.
     """
 
     scope: str
@@ -58,6 +60,7 @@ class Gate:
     reason: str
     actor: str
     lifted: bool = False
+    excused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +72,14 @@ class Demand:
         latched: Whether only a person may relax it afterwards.
         rule: Who asks.
         reason: Why, in words.
+        spell: The spell of the alert that asks: another one each time the alert begins to fire.
     """
 
     state: GateState
     latched: bool
     rule: str
     reason: str
+    spell: str = ""
 
 
 def new_gate(scope: str, at: datetime) -> Gate:
@@ -110,22 +115,40 @@ def judge(gate: Gate, demands: tuple[Demand, ...], *, fresh: bool, at: datetime,
         actor: Who decides.
 
     Returns:
-        The gate unchanged, or the next one with its epoch raised. A latched gate only ever gets stricter, and
-        one just lifted stays UNKNOWN until a session has been settled.
+        The gate unchanged, or the next one with its epoch raised. A latched gate only ever gets stricter.
+        What a person lifted latches it no second time while the same spell lasts; anything new closes it at
+        once. One just lifted is not ACTIVE until a session has been settled.
     """
-    if gate.lifted:
-        return gate
-    wanted = max(demands, key=lambda demand: (demand.state.strictness, demand.latched), default=None)
-    floor = GateState.ACTIVE if fresh else GateState.UNKNOWN
+    asked = [demand for demand in demands if not (demand.latched and demand.spell in gate.excused)]
+    wanted = max(asked, key=lambda demand: (demand.state.strictness, demand.latched), default=None)
+    floor = GateState.ACTIVE if fresh and not gate.lifted else GateState.UNKNOWN
     if wanted is not None and wanted.state.strictness > floor.strictness:
         state, latched, rule, reason = wanted.state, wanted.latched, wanted.rule, wanted.reason
     else:
         state, latched, rule = floor, False, ""
         reason = "every demand has cleared" if fresh else "no fresh data or forecast for the session"
+        reason = "a pause was lifted, the next session decides" if gate.lifted else reason
     stricter = state.strictness > gate.state.strictness
     if (state is gate.state and latched == gate.latched) or (gate.latched and not stricter):
         return gate
-    return Gate(gate.scope, state, latched or gate.latched, gate.epoch + 1, at, rule, reason, actor)
+    return Gate(
+        scope=gate.scope,
+        state=state,
+        latched=latched or gate.latched,
+        epoch=gate.epoch + 1,
+        since=at,
+        rule=rule,
+        reason=reason,
+        actor=actor,
+        lifted=gate.lifted,
+        excused=_still(gate.excused, demands),
+    )
+
+
+def _still(excused: tuple[str, ...], demands: tuple[Demand, ...]) -> tuple[str, ...]:
+    """Return the excused spells that still ask for something; one that is over never comes back."""
+    asking = {demand.spell for demand in demands}
+    return tuple(spell for spell in excused if spell in asking)
 
 
 def distrust(gate: Gate, reason: str, *, at: datetime, actor: str) -> Gate:
@@ -135,16 +158,32 @@ def distrust(gate: Gate, reason: str, *, at: datetime, actor: str) -> Gate:
     """
     if gate.state is not GateState.ACTIVE:
         return gate
-    return Gate(gate.scope, GateState.UNKNOWN, False, gate.epoch + 1, at, "", reason, actor)
+    return replace(
+        gate,
+        state=GateState.UNKNOWN,
+        epoch=gate.epoch + 1,
+        since=at,
+        rule="",
+        reason=reason,
+        actor=actor,
+    )
 
 
 def command(
-    gate: Gate, state: GateState, *, epoch: int | None, at: datetime, reason: str, actor: str
+    gate: Gate,
+    state: GateState,
+    *,
+    epoch: int | None,
+    at: datetime,
+    reason: str,
+    actor: str,
+    spells: tuple[str, ...] = (),
 ) -> Gate:
     """Move the gate because a person says so.
 
     A person's pause is latched: only a person lifts it. A lift goes to UNKNOWN, never straight to ACTIVE: the
-    rules judge the next session before any order passes.
+    rules judge the next session before any order passes. It holds against every latching alert that fires
+    now, whoever closed the gate last, until that alert is over and fires anew.
 
     Args:
         gate: The saved gate.
@@ -153,6 +192,7 @@ def command(
         at: The instant, aware UTC.
         reason: Why; it may not be blank.
         actor: Who.
+        spells: For a lift: the spells of the alerts that fire now and would latch it.
 
     Raises:
         GateError: The epoch is stale, the reason blank, or the move makes no sense.
@@ -172,11 +212,13 @@ def command(
             raise GateError(f"refused: the gate is {gate.state} and not latched, there is nothing to lift")
     elif state.strictness <= gate.state.strictness and gate.latched:
         raise GateError(f"refused: the gate is already {gate.state} (epoch {gate.epoch})")
+    lifts = state is GateState.UNKNOWN
     return replace(
         gate,
         state=state,
-        latched=state is not GateState.UNKNOWN,
-        lifted=state is GateState.UNKNOWN and bool(gate.rule),
+        latched=not lifts,
+        lifted=gate.lifted or (lifts and bool(gate.rule or spells)),
+        excused=tuple(dict.fromkeys((*gate.excused, *spells))) if lifts else gate.excused,
         epoch=gate.epoch + 1,
         since=at,
         rule="",

@@ -41,6 +41,7 @@ class View:
         confidence: Probability of that direction, in [0.5, 1]; NaN for no call.
         volatility: Annualised volatility of its returns, a fraction; NaN where unknown.
         close: Last price, USD; NaN where unknown.
+        lean: Which of two views of equal confidence is the stronger one; 0 where nobody says.
     """
 
     ticker: str
@@ -48,6 +49,7 @@ class View:
     confidence: float
     volatility: float
     close: float
+    lean: float = 0.0
 
 
 def plan(
@@ -100,7 +102,7 @@ def _entries(
     held = {position.ticker for position in staying} | leaving
     wanted = sorted(
         (view for view in views if view.ticker not in held and _eligible(view, limits)),
-        key=lambda view: (-view.confidence, view.ticker),
+        key=lambda view: (-view.confidence, -view.lean, view.ticker),
     )
     names = max(len(wanted) + len(staying), 1)
     used = sum(position.shares * position.mark for position in staying)

@@ -1,4 +1,4 @@
-"""What every channel is, and the three ways a send can fail."""
+"""What every channel is, and the ways a send can fail."""
 
 from __future__ import annotations
 
@@ -26,7 +26,14 @@ class TransientError(DeliveryError):
 
 
 class PermanentError(DeliveryError):
-    """The receiver refuses for good (bad credentials, unknown recipient); sending again is useless."""
+    """The receiver refuses this message for good (too large, malformed); sending it again is useless."""
+
+
+class ChannelRefusedError(PermanentError):
+    """The receiver refuses whatever we send (revoked token, wrong password, unknown channel).
+
+    Nothing is wrong with the message: it waits until somebody has mended the channel.
+    """
 
 
 class UnknownOutcomeError(DeliveryError):

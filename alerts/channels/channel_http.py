@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import aiohttp
 
-from alerts.channels.channel import DeliveryError, PermanentError, TransientError, UnknownOutcomeError
+from alerts.channels.channel import ChannelRefusedError, DeliveryError, TransientError, UnknownOutcomeError
 
 
 class RedirectedError(Exception):
@@ -86,7 +86,7 @@ async def ask(
 
     Raises:
         TransientError: Nothing was written.
-        PermanentError: The host redirects.
+        ChannelRefusedError: The host redirects.
         UnknownOutcomeError: The request was written and no reply came back.
     """
     progress = Progress()
@@ -97,7 +97,7 @@ async def ask(
         ):
             return Reply(reply.status, reply.headers)
     except RedirectedError:
-        raise PermanentError(f"{where} redirects; set url to where it leads") from None
+        raise ChannelRefusedError(f"{where} redirects; set url to where it leads") from None
     except (aiohttp.ClientError, OSError, UnicodeError) as error:
         # Never the error's own text, and never the error as cause: both may hold the URL.
         raise progress.lost(where, error) from None

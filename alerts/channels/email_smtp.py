@@ -23,7 +23,13 @@ from aiosmtplib import (
 )
 from pydantic import SecretStr
 
-from alerts.channels.channel import DeliveryError, PermanentError, TransientError, UnknownOutcomeError
+from alerts.channels.channel import (
+    ChannelRefusedError,
+    DeliveryError,
+    PermanentError,
+    TransientError,
+    UnknownOutcomeError,
+)
 from alerts.channels.email import TlsMode
 from alerts.render_phrases import one_line
 
@@ -32,6 +38,10 @@ GOODBYE_S: Final = 2.0
 
 REPLY_LIMIT: Final = 200
 """Characters of a server's reply that reach an error."""
+
+
+_LOGIN_CODES: Final = frozenset({530, 534, 535, 538})
+_TOO_LARGE: Final = 552
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,18 +160,18 @@ class MailServer:
         match error:
             case SMTPRecipientsRefused():
                 text = f"{self._where} refused every recipient: {_listed(error.recipients)}"
-                return _by_code(min(refusal.code for refusal in error.recipients), text)
+                return _by_code(min(refusal.code for refusal in error.recipients), text, mail=False)
             case SMTPAuthenticationError():
-                return _by_code(error.code, f"{self._where} refused the login with {error.code}")
+                return _by_code(error.code, f"{self._where} refused the login with {error.code}", mail=False)
             case SMTPResponseException() if 400 <= error.code < 600:
                 reply = one_line(error.message, REPLY_LIMIT)
-                return _by_code(error.code, f"{self._where} answered {error.code} {reply}")
+                return _by_code(error.code, f"{self._where} answered {error.code} {reply}", mail=data_began)
             case _ if data_began:
                 return UnknownOutcomeError(f"{self._where}: {_told(error)} after DATA began")
             case OSError() | SMTPResponseException():
                 return TransientError(f"{self._where}: {_told(error)}")
             case _:
-                return PermanentError(f"{self._where}: {_told(error)}")
+                return ChannelRefusedError(f"{self._where}: {_told(error)}")
 
 
 async def _say_goodbye(smtp: SMTP) -> None:
@@ -171,8 +181,12 @@ async def _say_goodbye(smtp: SMTP) -> None:
             await smtp.quit()
 
 
-def _by_code(code: int, text: str) -> DeliveryError:
-    return TransientError(text) if code < 500 else PermanentError(text)
+def _by_code(code: int, text: str, *, mail: bool) -> DeliveryError:
+    """Return what a reply means. Before DATA the server has not seen the mail: that cannot be at fault."""
+    if code < 500:
+        return TransientError(text)
+    theirs = code in _LOGIN_CODES or (not mail and code != _TOO_LARGE)
+    return ChannelRefusedError(text) if theirs else PermanentError(text)
 
 
 def _listed(refused: Sequence[SMTPRecipientRefused]) -> str:

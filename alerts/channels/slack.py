@@ -10,13 +10,16 @@ from typing import Final
 from pydantic import Field, SecretStr, model_validator
 
 from alerts.button import Role
-from alerts.channels.channel import Channel
+from alerts.channels.channel import Channel, Pace
 from alerts.channels.host import safe_host
 from alerts.channels.kind import ChannelKind, ChannelSection
 
 WEBHOOK_URL: Final = "slack_webhook_url"
 BOT_TOKEN: Final = "slack_bot_token"  # noqa: S105 - a secret's name
 APP_TOKEN: Final = "slack_app_token"  # noqa: S105 - a secret's name
+
+SLACK_PACE: Final = Pace(per_s=1.0 / 1.05)
+"""One message every 1.05 s: Slack allows one a second, and its clock is not ours."""
 
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]{6,20}")
 _USER = re.compile(r"[UW][A-Z0-9]{6,20}|\*")

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from alerts.channels.channel import DeliveryError, Found, Pace, PermanentError, Sighting
+from alerts.channels.slack import SLACK_PACE
 from alerts.channels.slack_search import LIVING, TIMELINE, SlackSearch, metadata_of
 from alerts.channels.slack_web import API_URL, SlackRefusedError, SlackWeb
 from alerts.message import Curve, Event, Message, Severity, Trading
@@ -40,7 +41,14 @@ _log = logging.getLogger(__name__)
 # The living message is gone or no longer ours to edit: the alert is posted anew.
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 # A revision told again because it was not heeded, or not heard.
-_AGAIN = {Reason.REPEAT, Reason.ESCALATED, Reason.SILENCE_ENDED, Reason.INHIBITION_ENDED}
+_AGAIN = {
+    Reason.REPEAT,
+    Reason.ESCALATED,
+    Reason.SILENCE_ENDED,
+    Reason.INHIBITION_ENDED,
+    Reason.RAISED,
+    Reason.ROUTED,
+}
 
 
 class SlackBotChannel:
@@ -105,8 +113,8 @@ class SlackBotChannel:
 
     @property
     def pace(self) -> Pace:
-        """One message a second, as Slack allows for one channel."""
-        return Pace(per_s=1.0)
+        """One message a second, as Slack allows for one channel, and a little slower, for clocks differ."""
+        return SLACK_PACE
 
     async def send(self, message: Message, *, living: str = "") -> str:
         """Post the message, or edit the living one and add a line to its thread.

@@ -87,7 +87,7 @@ class SlackSearch:
         for _ in range(PAGES):
             reply = await self._web.ask(method, **where)
             for found in reply.get("messages", []):
-                if post := _read_post(found):
+                if (post := _read_post(found)) and post.is_of(self._message):
                     yield post
             cursor = (reply.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
@@ -99,6 +99,8 @@ class SlackSearch:
 def metadata_of(kind: str, message: Message) -> dict[str, Any]:
     """Return what a post carries so that it is found again."""
     payload = {"key": message.key, "group": message.group, "episode": message.episode}
+    if message.store:
+        payload["store"] = message.store
     return {"event_type": kind, "event_payload": payload}
 
 
@@ -113,6 +115,11 @@ class _Post:
     key: str
     group: str
     episode: str
+    store: str
+
+    def is_of(self, message: Message) -> bool:
+        """Tell whether it comes from the message's store; another daemon may post to the same channel."""
+        return self.store == message.store
 
     def belongs_to(self, message: Message) -> bool:
         return bool(message.episode) and (self.group, self.episode) == (message.group, message.episode)
@@ -123,7 +130,7 @@ def _read_post(found: dict[str, Any]) -> _Post | None:
     payload = metadata.get("event_payload") or {}
     if not payload:
         return None
-    texts = (str(payload.get(name, "")) for name in ("key", "group", "episode"))
+    texts = (str(payload.get(name, "")) for name in ("key", "group", "episode", "store"))
     return _Post(str(found.get("ts", "")), str(metadata.get("event_type", "")), *texts)
 
 

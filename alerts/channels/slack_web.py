@@ -16,7 +16,13 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from alerts.channels.channel import DeliveryError, PermanentError, TransientError, UnknownOutcomeError
+from alerts.channels.channel import (
+    ChannelRefusedError,
+    DeliveryError,
+    PermanentError,
+    TransientError,
+    UnknownOutcomeError,
+)
 from alerts.channels.channel_http import Progress, RedirectedError, retry_after_s
 from alerts.channels.host import safe_host
 
@@ -55,6 +61,20 @@ _FIXES: Final = {
     "restricted_action": "ask an owner of the workspace to let the app post in this channel",
     "metadata_too_large": "shorten the group's name",
 }
+_MESSAGE_ONLY: Final = {"metadata_too_large"}
+# Words that mean this app, this token or this channel, whatever the message says.
+_CHANNEL_WORDS: Final = (_FIXES.keys() - _MESSAGE_ONLY) | {
+    "access_denied",
+    "ekm_access_denied",
+    "enterprise_is_restricted",
+    "invalid_app_id",
+    "org_login_required",
+    "posting_to_general_channel_denied",
+    "team_access_not_granted",
+    "team_disabled",
+    "two_factor_setup_required",
+}
+_CHANNEL_STATUSES: Final = {401, 403, 404, 405, 407, 410}
 
 
 class SlackRefusedError(PermanentError):
@@ -67,6 +87,10 @@ class SlackRefusedError(PermanentError):
     def __init__(self, text: str, word: str) -> None:
         super().__init__(text)
         self.word = word
+
+
+class SlackChannelRefusedError(SlackRefusedError, ChannelRefusedError):
+    """Slack refuses the app, its token or the channel, whatever the message says."""
 
 
 class SlackWeb:
@@ -187,7 +211,7 @@ class SlackWeb:
             # Never the error's own text, and never the error as cause: both may hold what was sent.
             raise self._refusal(method, error.response, repeatable=repeatable) from None
         except RedirectedError:
-            raise PermanentError(f"{self._where(method)} redirects: this is not Slack's API") from None
+            raise ChannelRefusedError(f"{self._where(method)} redirects: this is not Slack's API") from None
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             raise self._lost(method, error, progress, repeatable=repeatable) from None
         except (SlackClientError, AttributeError):
@@ -232,7 +256,9 @@ class SlackWeb:
             return TransientError(text)
         if not word and status < 400:
             return self._unreadable(method, repeatable=repeatable)
-        return SlackRefusedError(f"{text}{_needed(fields)}{_fix(word)}", word)
+        theirs = word in _CHANNEL_WORDS or (not word and status in _CHANNEL_STATUSES)
+        kind = SlackChannelRefusedError if theirs else SlackRefusedError
+        return kind(f"{text}{_needed(fields)}{_fix(word)}", word)
 
 
 def _fields(response: AsyncSlackResponse) -> Reply:

@@ -12,6 +12,7 @@ from slack_sdk.webhook import WebhookResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from alerts.channels.channel import (
+    ChannelRefusedError,
     Found,
     Pace,
     PermanentError,
@@ -21,12 +22,29 @@ from alerts.channels.channel import (
 )
 from alerts.channels.channel_http import Progress, RedirectedError, open_session, retry_after_s
 from alerts.channels.host import safe_host
+from alerts.channels.slack import SLACK_PACE
 from alerts.message import Message
 from alerts.render_slack import render_blocks, render_fallback
 
 METADATA_TYPE: Final = "forewarn_message"
 NO_TEXT: Final = {"no_text", "missing_text_or_fallback_or_attachments"}
 """How Slack refuses a post without text to a webhook that works."""
+
+# Words and codes that mean the webhook itself, whatever the post says.
+_CHANNEL_WORDS: Final = {
+    "action_prohibited",
+    "channel_is_archived",
+    "channel_not_found",
+    "invalid_token",
+    "no_active_hooks",
+    "no_service",
+    "no_service_id",
+    "no_team",
+    "posting_to_general_channel_denied",
+    "team_disabled",
+    "user_not_found",
+}
+_CHANNEL_STATUSES: Final = {401, 403, 404, 405, 407, 410}
 
 # Slack answers with a word such as `invalid_token`; anything longer comes from something in between.
 _REASON = re.compile(r"[a-z][a-z_]{0,59}")
@@ -76,8 +94,8 @@ class SlackWebhookChannel:
 
     @property
     def pace(self) -> Pace:
-        """How fast Slack takes posts: one a second."""
-        return Pace(per_s=1.0)
+        """How fast Slack takes posts: one a second, and a little slower, for clocks differ."""
+        return SLACK_PACE
 
     async def send(self, message: Message, *, living: str = "") -> str:
         """Post the message and return "": a webhook gives no reference.
@@ -95,7 +113,7 @@ class SlackWebhookChannel:
             blocks=render_blocks(message),
             metadata={
                 "event_type": METADATA_TYPE,
-                "event_payload": {"key": message.key, "group": message.group},
+                "event_payload": {"key": message.identity, "group": message.group},
             },
             unfurl_links=False,
             unfurl_media=False,
@@ -138,7 +156,7 @@ class SlackWebhookChannel:
                 client.proxy = self._proxy.get_secret_value() if self._proxy else None
                 return await client.send(**payload)
         except RedirectedError:
-            raise PermanentError(f"{self._where} redirects: it is no incoming webhook") from None
+            raise ChannelRefusedError(f"{self._where} redirects: it is no incoming webhook") from None
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             # Never the error's own text, and never the error as cause: both may hold the URL.
             raise progress.lost(self._where, error) from None
@@ -154,6 +172,8 @@ class SlackWebhookChannel:
             raise TransientError(text, retry_after_s=_wish_s(response))
         if status == 408 or status >= 500:
             raise TransientError(text)
+        if status in _CHANNEL_STATUSES or reason in _CHANNEL_WORDS:
+            raise ChannelRefusedError(f"{text}; make a new webhook and set FOREWARN_SLACK_WEBHOOK_URL")
         if status >= 400:
             raise PermanentError(text)
         raise UnknownOutcomeError(f"{text}, which is not how Slack says that it took a post")

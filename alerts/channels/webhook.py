@@ -13,6 +13,7 @@ from standardwebhooks.webhooks import Webhook
 
 from alerts.channels.channel import (
     Channel,
+    ChannelRefusedError,
     Found,
     Pace,
     PermanentError,
@@ -31,6 +32,10 @@ SECRET_BYTES: Final = (24, 64)
 
 _BUSY = {408, 409, 425, 429}
 """Refusals that pass: too slow, the same key still being worked on, too early, too many."""
+
+
+_CHANNEL_REFUSALS = {401, 403, 404, 405, 407, 410}
+"""Refusals of whatever is posted there: the key or the URL is wrong."""
 
 
 class WebhookSettings(ChannelSection):
@@ -55,7 +60,8 @@ class WebhookSettings(ChannelSection):
 class WebhookChannel:
     """Posts each message as JSON, signed, to one URL.
 
-    The headers: `webhook-id` and `Idempotency-Key` are the message's key, the same for every attempt, so that
+    The headers: `webhook-id` and `Idempotency-Key` are the store's identity and
+    the message's key, the same for every attempt, so that
     a receiver takes a message once; `webhook-timestamp` and `webhook-signature` (v1, HMAC-SHA256 over
     `id.timestamp.body`) say that it comes from here and now. Redirects are refused.
 
@@ -108,10 +114,12 @@ class WebhookChannel:
 
         Raises:
             TransientError: The receiver was not reached, or answered 408, 409, 425, 429 or 5xx.
-            PermanentError: It answered any other 4xx, or it redirects.
+            ChannelRefusedError: It answered 401, 403, 404, 405, 407 or 410, or it redirects.
+            PermanentError: It answered any other 4xx.
             UnknownOutcomeError: The request was written and no reply came back.
         """
-        body, key, now = render_body(message), quote(message.key, safe="/:"), self._now().astimezone(UTC)
+        body, now = render_body(message), self._now().astimezone(UTC)
+        key = quote(message.identity, safe="/:")
         headers = {
             "Content-Type": "application/json",
             "Idempotency-Key": key,
@@ -123,6 +131,8 @@ class WebhookChannel:
         text = f"{self._where} answered {status}"
         if status in _BUSY or status >= 500:
             raise TransientError(text, retry_after_s=wish_s)
+        if status in _CHANNEL_REFUSALS:
+            raise ChannelRefusedError(f"{text}; mend channels.webhook.url or FOREWARN_{SECRET.upper()}")
         if status >= 400:
             raise PermanentError(text)
         if not 200 <= status < 300:
@@ -144,7 +154,7 @@ class WebhookChannel:
         """
         status, _ = await self._ask("HEAD", {}, b"")
         if status == 410:
-            raise PermanentError(f"{self._where} answered 410: the receiver is gone; change url")
+            raise ChannelRefusedError(f"{self._where} answered 410: the receiver is gone; change url")
         if status >= 500:
             raise TransientError(f"{self._where} answered {status}")
 

@@ -20,6 +20,7 @@ from bench.peers.page import page_of
 from bench.peers.tables import Table, flagged_table, odd_table, time_table, wins_table
 from bench.real_drift.collection import labelled, marked, market
 from bench.real_drift.report import drift_table
+from bench.real_drift.whole import whole_table
 
 PAGE = ROOT / "docs" / "benchmarks-peers.md"
 SHARED = ROOT.parent / "shared" / "data"
@@ -108,7 +109,9 @@ def _recorded(run: Round) -> list[Table]:
         marked(SHARED / "changepoints", asked[0].found if asked else {}),
         labelled(SHARED / "changepoints"),
     ]
-    return [drift_table(one, run.answers("alarms", one.arrays(), STREAMERS)) for one in collections]
+    answers = [run.answers("alarms", one.arrays(), STREAMERS) for one in collections]
+    tables = [drift_table(one, given) for one, given in zip(collections, answers, strict=True)]
+    return [*tables, whole_table(collections, answers)]
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ def contender() -> Contender:
         wins={"e-detector, one per 5,000": Family(_win_bets, {})},
         detectors={
             "shift bets": Family(_shift_bets, {}, _shift_settings()),
+            "shift bets, taken back": Family(_shift_bets, {}, _shift_settings(same=1.0)),
             "own windows": Family(_newest_window, {}, _window_settings(), feeds=("levels", "innovations")),
             "own windows of days": Family(_newest_days, {}, _days_settings(), feeds=("two_hours",)),
             "pooled detector": Family(_pooled, {}, _pooled_settings(), feeds=("wins",)),
@@ -113,13 +114,18 @@ def _win_bets(_: Setting) -> Update:
 
 
 def _shift_bets(setting: Setting) -> Update:
-    return ShiftBets(setting["limit"], memory=int(setting["memory"]), greatest=setting["greatest"]).update
+    return ShiftBets(
+        setting["limit"],
+        memory=int(setting["memory"]),
+        greatest=setting["greatest"],
+        same=setting["same"],
+    ).update
 
 
-def _shift_settings() -> tuple[Setting, ...]:
+def _shift_settings(same: float = 0.0) -> tuple[Setting, ...]:
     return tuple(
-        {"limit": limit, "memory": memory, "greatest": greatest}
-        for limit in (30.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8)
+        {"limit": limit, "memory": memory, "greatest": greatest, "same": same}
+        for limit in (30.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e10)
         for memory in (50, 1000)
         for greatest in (1.0, 4.0)
     )

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from bench.real_drift.stream import Score, Stream, score, total
 
@@ -42,18 +43,35 @@ class Outcome:
     by_stream: dict[str, Score]
 
 
-def judged(detector: str, trials: Sequence[Trial], streams: Sequence[Stream], budget: float) -> Outcome:
+class Aim(StrEnum):
+    """What a setting is chosen for, within the budget.
+
+    `SOON` notices most, then soonest, and so spends the budget; `F1` weighs false alarms against hits, then
+    the delay decides.
+    """
+
+    SOON = "to notice most, then soonest"
+    F1 = "for F1"
+
+
+def judged(
+    detector: str,
+    trials: Sequence[Trial],
+    streams: Sequence[Stream],
+    budget: float,
+    aim: Aim = Aim.SOON,
+) -> Outcome:
     """Judge each stream at the setting tuned on all other streams.
 
-    Chosen is, of the settings that keep the budget on the others, the one with most hits there, then the
-    shortest median delay; where none keeps it, the one with fewest false alarms. The false alarms on the
-    stream judged are reported as they are.
+    Chosen is, of the settings that keep the budget on the others, the best by `aim` there; where none keeps
+    it, the one with fewest false alarms. The false alarms on the stream judged are reported as they are.
 
     Args:
         detector: Its name.
         trials: Every setting on every input.
         streams: What they ran on, at least two.
         budget: False alarms a thousand calm values.
+        aim: What the setting is chosen for; delays are medians.
     """
     scores = [
         {stream.name: score(stream, trial.alarms[stream.name]) for stream in streams} for trial in trials
@@ -62,7 +80,7 @@ def judged(detector: str, trials: Sequence[Trial], streams: Sequence[Stream], bu
     settings: Counter[str] = Counter()
     for stream in streams:
         others = [total(found for name, found in of.items() if name != stream.name) for of in scores]
-        best = min(range(len(trials)), key=lambda i: _cost(others[i], budget))
+        best = min(range(len(trials)), key=lambda i: _cost(others[i], budget, aim))
         settings[trials[best].setting] += 1
         by_stream[stream.name] = scores[best][stream.name]
     return Outcome(
@@ -74,6 +92,7 @@ def judged(detector: str, trials: Sequence[Trial], streams: Sequence[Stream], bu
     )
 
 
-def _cost(found: Score, budget: float) -> tuple[float, float, float]:
+def _cost(found: Score, budget: float, aim: Aim) -> tuple[float, float, float]:
     over = max(0.0, found.false_rate - budget)
-    return over, -found.hits, found.delay if not math.isnan(found.delay) else math.inf
+    gained = found.hits if aim is Aim.SOON else round(found.f1, 2)
+    return over, -gained, found.delay if not math.isnan(found.delay) else math.inf

@@ -20,6 +20,8 @@ LIMITS = WatchSettings()
 SHIFTS = (0.25, 0.5, 1.0, 2.0, 4.0)  # standard deviations to be found, in either direction
 LEAST = 10  # values from which a mean and a spread are known
 KEPT = 5  # newest values that begin the next stretch after an alarm
+CONFIRMED = 20  # values of a new stretch after which an alarm is taken back if nothing has changed
+CEILING = 1e15  # of a level
 TRUSTED = 30  # values of a new stretch from which its own spread counts alone
 
 
@@ -31,21 +33,36 @@ class ShiftBets:
     alarm is at a mean level of `limit`. For independent normal values of known mean and spread the limit is
     the run length between false alarms; as mean and spread are measured and values dependent, it is tuned.
 
+    After an alarm the newest five values begin a new stretch. Where alarms are taken back: if their mean lies
+    within `same` standard deviations of the stretch before once they are twenty, the alarm was false, or what
+    it saw is over, and the stretch before goes on. A false alarm then does not cost what was known; a lasting
+    shift of less than that is alarmed again.
+
     Args:
         limit: Level of the alarm.
         clip: Greatest |z|, so that one bad tick is not a shift.
         memory: Newest values that the mean and the spread are taken of.
         greatest: Greatest shift to bet on; without the great ones a short burst is not a shift.
+        same: Standard deviations within which an alarm is taken back; 0 for never.
     """
 
-    def __init__(self, limit: float, clip: float = 5.0, memory: int = 300, greatest: float = 4.0) -> None:
+    def __init__(
+        self,
+        limit: float,
+        clip: float = 5.0,
+        memory: int = 300,
+        greatest: float = 4.0,
+        same: float = 0.0,
+    ) -> None:
         self._limit = limit
         self._clip = clip
         self._memory = memory
+        self._same = same
         sizes = np.array([size for size in SHIFTS if size <= greatest])
         self._shifts = np.concatenate([-sizes, sizes])
         self._levels = np.zeros((1, self._shifts.size))
         self._past_variance = math.nan
+        self._past: tuple[float, ...] = ()  # the stretch before, until the alarm is confirmed
         self._newest: deque[float] = deque()
         self._n, self._sum, self._squares = 0, 0.0, 0.0
 
@@ -56,17 +73,26 @@ class ShiftBets:
         if variance > 0:
             z = (value - self._sum / self._n) / math.sqrt(variance * (1 + 1 / self._n))
             z = max(-self._clip, min(self._clip, z))
-            self._levels = e_detector.advance(self._levels, np.exp(self._shifts * (z - self._shifts / 2)))
+            gains = np.exp(self._shifts * (z - self._shifts / 2))
+            self._levels = e_detector.advance(self._levels, gains, ceiling=CEILING)
             alarmed = e_detector.level(self._levels) >= self._limit
-        self._take(value)
         if alarmed:
             self._levels = np.zeros_like(self._levels)
-            self._past_variance = variance
-            held, self._newest = tuple(self._newest)[-KEPT:], deque()
-            self._n, self._sum, self._squares = 0, 0.0, 0.0
-            for one in held:
-                self._take(one)
-        return alarmed
+            self._past_variance, self._past = variance, tuple(self._newest)
+            self._begin_with((*self._past, value)[-KEPT:])
+            return True
+        self._take(value)
+        if self._same and self._past and self._n >= CONFIRMED:
+            past, self._past = np.array(self._past), ()
+            if abs(self._sum / self._n - past.mean()) <= self._same * past.std():
+                self._begin_with((*past.tolist(), *self._newest)[-self._memory :])
+        return False
+
+    def _begin_with(self, values: tuple[float, ...]) -> None:
+        self._newest = deque()
+        self._n, self._sum, self._squares = 0, 0.0, 0.0
+        for one in values:
+            self._take(one)
 
     def _variance(self) -> float:
         """Of the stretch, filled up with that of the stretch before while short; 0 where unknown."""

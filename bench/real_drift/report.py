@@ -12,7 +12,7 @@ import numpy as np
 from bench.peers.asking import Answer
 from bench.peers.environments import OURS
 from bench.peers.tables import Table
-from bench.real_drift.budget import Outcome, Trial, judged
+from bench.real_drift.budget import Aim, Outcome, Trial, judged
 from bench.real_drift.collection import Collection
 from bench.real_drift.elec2 import as_days
 from bench.real_drift.stream import Stream, score
@@ -49,14 +49,16 @@ class Contest:
         return self.kind.replace("_", " ")
 
 
-def contests(collection: Collection, answers: Sequence[Answer]) -> list[Contest]:
+def contests(collection: Collection, answers: Sequence[Answer], aim: Aim = Aim.SOON) -> list[Contest]:
     """Every detector on every input it took, judged at every budget."""
     found = []
     for answer in answers:
         for detector, rows in answer.found.items():
             for kind in sorted({key.split(":")[0] for key in rows[0]["alarms"]}):
                 trials = [_trial(row, kind) for row in rows]
-                outcomes = tuple(judged(detector, trials, collection.streams, b) for b in collection.budgets)
+                outcomes = tuple(
+                    judged(detector, trials, collection.streams, b, aim) for b in collection.budgets
+                )
                 said = _said(collection.shown, outcomes[0], trials)
                 found.append(Contest(answer.peer, detector, kind, outcomes, said))
     return found
@@ -73,7 +75,7 @@ def drift_table(collection: Collection, answers: Sequence[Answer]) -> Table:
     for contest in held:
         cells = [contest.peer, contest.detector, contest.words]
         cells += [_cell(collection, outcome) for outcome in contest.outcomes]
-        cells.append(f"{_mean_f1(contest):.2f}" if _keeps(contest) else "over budget")
+        cells.append(f"{mean_f1(contest):.2f}" if keeps(contest) else "over budget")
         rows.append((*cells, contest.shown) if collection.shown is not None else tuple(cells))
     rows += [
         (answer.peer, f"failed: {answer.error}", *("-" for _ in head[2:]))
@@ -108,13 +110,13 @@ def losses(collection: Collection, held: Sequence[Contest]) -> tuple[str, ...]:
             for one in kept
             if one.peer != OURS.name and _rank(collection, one.outcomes[i]) > mark
         ]
-    held = [one for one in held if _keeps(one)]
-    mine = max((one for one in held if one.peer == OURS.name), key=_mean_f1, default=None)
+    held = [one for one in held if keeps(one)]
+    mine = max((one for one in held if one.peer == OURS.name), key=mean_f1, default=None)
     if mine is not None:
         said += [
-            f"on the whole, {one.name} has a mean F1 of {_mean_f1(one):.2f}, our best {_mean_f1(mine):.2f}."
+            f"on the whole, {one.name} has a mean F1 of {mean_f1(one):.2f}, our best {mean_f1(mine):.2f}."
             for one in held
-            if one.peer != OURS.name and round(_mean_f1(one), 2) > round(_mean_f1(mine), 2)
+            if one.peer != OURS.name and round(mean_f1(one), 2) > round(mean_f1(mine), 2)
         ]
     return tuple(said)
 
@@ -126,12 +128,13 @@ def _rank(collection: Collection, outcome: Outcome) -> tuple[float, float]:
     return round(found.f1, 2), -(found.delay if math.isfinite(found.delay) else math.inf)
 
 
-def _keeps(contest: Contest) -> bool:
+def keeps(contest: Contest) -> bool:
     """Whether it stays near every budget."""
     return all(one.score.false_rate <= OVER * one.budget for one in contest.outcomes)
 
 
-def _mean_f1(contest: Contest) -> float:
+def mean_f1(contest: Contest) -> float:
+    """Over the budgets."""
     return float(np.mean([outcome.score.f1 for outcome in contest.outcomes]))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.alert import OPEN, Alert, AlertState, AlertTransition, Known, Marks
@@ -49,8 +49,10 @@ class AlertStore:
         """Return every alert by fingerprint."""
         return await self._read()
 
-    async def concerned(self, rules: Collection[str] = ()) -> dict[str, Alert]:
-        """Return the alerts of some rules, and every one that is open or that people were told of."""
+    async def concerned(
+        self, rules: Collection[str] = (), subjects: Collection[str] = ()
+    ) -> dict[str, Alert]:
+        """Return some rules' alerts on some subjects, and every one that is open or was told of."""
         told = or_(
             table.c.state.in_([state.value for state in OPEN]),
             table.c.known != Known.NOTHING.value,
@@ -58,7 +60,8 @@ class AlertStore:
             table.c.inhibited,
             table.c.flapping,
         )
-        return await self._read(or_(table.c.rule.in_(rules), told) if rules else told)
+        own = and_(table.c.rule.in_(rules), table.c.subject.in_(subjects))
+        return await self._read(or_(own, told) if rules else told)
 
     async def save(self, before: Mapping[str, Alert], after: Mapping[str, Alert]) -> None:
         """Write the alerts that changed."""
@@ -155,7 +158,9 @@ def _alert(row: Any) -> Alert:  # noqa: ANN401 - a row of `alerts`
 
 def _only_ages(old: Alert, new: Alert) -> bool:
     """Tell whether an alert stands where it stood, under the same marks."""
-    return old.moves == new.moves and (old.marks is new.marks or old.marks == new.marks)
+    return (old.moves, old.latches) == (new.moves, new.latches) and (
+        old.marks is new.marks or old.marks == new.marks
+    )
 
 
 def _counters(alert: Alert) -> dict[str, object]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.storage.schema import audit
+
+_NUMBERED: Final = insert(audit).values(
+    seq=select(func.coalesce(func.max(audit.c.seq), 0) + 1).scalar_subquery()
+)
 
 
 class AuditStore:
@@ -29,6 +34,10 @@ class AuditStore:
             action: What, as `alert.firing` or `gate.HALTED`.
             detail: The facts, JSON-safe.
         """
-        last = (await self._connection.execute(select(func.max(audit.c.seq)))).scalar() or 0
-        row = {"seq": last + 1, "at": at, "actor": actor, "action": action, "detail": detail}
-        await self._connection.execute(insert(audit), [row])
+        await self.add_all(at, actor, [(action, detail)])
+
+    async def add_all(self, at: datetime, actor: str, deeds: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """Write one row for each (action, detail), in their order, by one statement."""
+        rows = [{"at": at, "actor": actor, "action": action, "detail": detail} for action, detail in deeds]
+        if rows:
+            await self._connection.execute(_NUMBERED, rows)

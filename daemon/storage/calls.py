@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import case, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.storage.schema import calls
-from monitors.live import Call, Outcome
+from monitors.live import Call, Outcome, Requests
 
 PROVIDER = "provider"
 STEP = "step"
+REQUEST = "request"
+"""One of the requests over the network that a call of a provider took."""
 
 
 class CallStore:
@@ -45,6 +47,18 @@ class CallStore:
             Call(row.name, row.session, row.began_wall_at.timestamp(), row.wall_seconds, Outcome(row.outcome))
             for row in await self._connection.execute(query)
         )
+
+    async def requests_since(self, instant: datetime) -> tuple[Requests, ...]:
+        """Return how many requests to each provider began at or after an instant, and how many failed."""
+        failed = func.sum(case((calls.c.outcome == Outcome.OK.value, 0), else_=1))
+        query = (
+            select(calls.c.name, func.count(), failed)
+            .where(calls.c.kind == REQUEST, calls.c.began_wall_at >= instant)
+            .group_by(calls.c.name)
+            .order_by(calls.c.name)
+        )
+        rows = await self._connection.execute(query)
+        return tuple(Requests(name, int(asked), int(failures)) for name, asked, failures in rows)
 
     async def stumbled(self, sessions: tuple[date, ...]) -> int:
         """Return in how many of some sessions a step has failed."""

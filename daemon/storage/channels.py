@@ -20,12 +20,14 @@ class ChannelState:
         critical: Whether a critical message is among what it lost.
         failing_since: When its first failure since the last success was, the machine's time; None for none.
         held_until: Until when its receiver asked for silence, the machine's time; None for never.
+        lost: Messages given up since its last success.
     """
 
     trouble: str = ""
     critical: bool = False
     failing_since: datetime | None = None
     held_until: datetime | None = None
+    lost: int = 0
 
 
 WORKS = ChannelState()
@@ -40,7 +42,9 @@ class ChannelStore:
     async def all(self) -> dict[str, ChannelState]:
         """Return every channel that ever failed, by name."""
         return {
-            row.channel: ChannelState(row.trouble, row.critical, row.failing_wall_since, row.held_wall_until)
+            row.channel: ChannelState(
+                row.trouble, row.critical, row.failing_wall_since, row.held_wall_until, row.lost
+            )
             for row in await self._connection.execute(select(channels))
         }
 
@@ -53,6 +57,7 @@ class ChannelStore:
             "critical": state.critical,
             "failing_wall_since": state.failing_since,
             "held_wall_until": state.held_until,
+            "lost": state.lost,
         }
         if state != WORKS:
             await self._connection.execute(insert(channels), [row])

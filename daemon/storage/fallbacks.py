@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.storage.outbox_rows import UNSENT_COLUMNS, UNSENT_STATUSES, is_row, unsent_of
@@ -37,31 +38,65 @@ class FallbackStore:
         found = (await self._connection.execute(select(outbox).where(*is_row(row)))).one()
         if found.fallback_wall_from is None:
             return ""
-        names: list[str] = [name for name in found.fallback if name in channels]
         await self._connection.execute(
             update(outbox).where(*is_row(row)).values(fallback=[], fallback_wall_from=None)
         )
-        if not names:
-            return ""
+        names: list[str] = [name for name in found.fallback if name in channels]
         same = and_(outbox.c.group_ == row.group, outbox.c.revision == row.revision)
-        there = select(outbox.c.channel).where(same, outbox.c.channel == names[0])
-        if (await self._connection.execute(there)).first() is None:
-            copy = {
-                **found._mapping,
-                "channel": names[0],
-                "status": Status.PENDING.value,
-                "attempts": 0,
-                "reference": "",
-                "error": "",
-                "fallback": names[1:],
-                "fallback_of": row.channel,
-                "folded_into": "",
-                "written_wall_at": wall,
-                "fallback_wall_from": wall if names[1:] else None,
-                "tried_wall_at": None,
-                "due_wall_at": wall,
-                "lease_wall_until": None,
-                "sent_wall_at": None,
-            }
-            await self._connection.execute(insert(outbox), [copy])
-        return names[0]
+        query = select(outbox.c.channel, outbox.c.status, outbox.c.fallback).where(same)
+        there = {other.channel: other for other in await self._connection.execute(query)}
+        while names:
+            name = names.pop(0)
+            if name not in there:
+                await self._copy(found, name, names, wall)
+                return name
+            if there[name].status in UNSENT_STATUSES:  # it is told there anyway; what is left is for later
+                await self._extend(there[name], same, names, wall)
+                return name
+            if there[name].status != Status.FAILED.value:  # it has been told there
+                return name
+        return ""
+
+    async def give_up(self, row: Unsent, error: str) -> None:
+        """Mark a message as failed for good without having tried it."""
+        lost = {"status": Status.FAILED.value, "error": error, "lease_wall_until": None}
+        await self._connection.execute(update(outbox).where(*is_row(row)).values(lost))
+
+    async def _copy(self, found: Any, name: str, others: list[str], wall: datetime) -> None:  # noqa: ANN401 - a row
+        copy = {
+            **found._mapping,
+            "channel": name,
+            "status": Status.PENDING.value,
+            "attempts": 0,
+            "faults": 0,
+            "copies": 0,
+            "reference": "",
+            "error": "",
+            "fallback": others,
+            "fallback_of": found.channel,
+            "folded_into": "",
+            "written_wall_at": wall,
+            "fallback_wall_from": wall if others else None,
+            "tried_wall_at": None,
+            "due_wall_at": wall,
+            "lease_wall_until": None,
+            "sent_wall_at": None,
+        }
+        await self._connection.execute(insert(outbox), [copy])
+
+    async def _extend(
+        self,
+        there: Any,  # noqa: ANN401 - a row
+        same: ColumnElement[bool],
+        others: list[str],
+        wall: datetime,
+    ) -> None:
+        """Let a message that waits fall back, in the end, on these channels as well."""
+        more = [name for name in others if name not in there.fallback and name != there.channel]
+        if not more:
+            return
+        own = update(outbox).where(same, outbox.c.channel == there.channel)
+        await self._connection.execute(own.values(fallback=[*there.fallback, *more]))
+        await self._connection.execute(
+            own.where(outbox.c.fallback_wall_from.is_(None)).values(fallback_wall_from=wall)
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
 
 import numpy as np
@@ -10,13 +9,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.storage.schema import features
-from forecaster.features import MODEL_FEATURES
 from market.panel import FloatArray
-
-FEATURE_SET = hashlib.sha256(
-    "\n".join(f"{f.name}|{f.lookback}|{f.formula}" for f in MODEL_FEATURES).encode()
-).hexdigest()[:16]
-"""Fingerprint of the features that the model reads: vectors of two sets are never mixed."""
 
 
 class FeatureStore:
@@ -25,17 +18,31 @@ class FeatureStore:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def add(self, session: date, universe: tuple[str, ...], matrix: FloatArray) -> None:
-        """Write one session's matrix, shape (tickers, features)."""
+    async def add(
+        self, session: date, universe: tuple[str, ...], matrix: FloatArray, feature_set: str
+    ) -> None:
+        """Write one session's matrix, shape (tickers, features).
+
+        Args:
+            session: The session.
+            universe: The tickers, one per row.
+            matrix: The features.
+            feature_set: Fingerprint of what the columns are.
+        """
         packed = np.ascontiguousarray(matrix, dtype="<f8")
         rows = [
-            {"session": session, "ticker": ticker, "vector": packed[i].tobytes(), "feature_set": FEATURE_SET}
+            {"session": session, "ticker": ticker, "vector": packed[i].tobytes(), "feature_set": feature_set}
             for i, ticker in enumerate(universe)
         ]
         await self._connection.execute(insert(features), rows)
 
-    async def since(self, first: date, universe: tuple[str, ...]) -> dict[date, FloatArray]:
+    async def since(self, first: date, universe: tuple[str, ...], feature_set: str) -> dict[date, FloatArray]:
         """Return the matrices from a session on, by session; tickers that are not stored are NaN.
+
+        Args:
+            first: The oldest session wanted.
+            universe: The tickers, one per row.
+            feature_set: Fingerprint of what the columns must be.
 
         Raises:
             ValueError: A vector was made by another set of features.
@@ -43,13 +50,14 @@ class FeatureStore:
         found = await self._connection.execute(select(features).where(features.c.session >= first))
         row_of = {ticker: i for i, ticker in enumerate(universe)}
         out: dict[date, FloatArray] = {}
-        for session, ticker, vector, feature_set in found:
-            if feature_set != FEATURE_SET:
+        for session, ticker, packed, made_by in found:
+            if made_by != feature_set:
                 raise ValueError(
-                    f"features of {session} {ticker} belong to set {feature_set}, this version computes "
-                    f"{FEATURE_SET}; replay into a new database"
+                    f"features of {session} {ticker} belong to set {made_by}, this version computes "
+                    f"{feature_set}; replay into a new database"
                 )
-            matrix = out.setdefault(session, np.full((len(universe), len(MODEL_FEATURES)), np.nan))
+            vector = np.frombuffer(packed, dtype="<f8")
+            matrix = out.setdefault(session, np.full((len(universe), vector.size), np.nan))
             if ticker in row_of:
-                matrix[row_of[ticker]] = np.frombuffer(vector, dtype="<f8")
+                matrix[row_of[ticker]] = vector
         return out

@@ -1,61 +1,24 @@
-"""Models, forecasts and their outcomes as stored."""
+"""Forecasts and their outcomes as stored."""
 
 from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.storage.database import number
-from daemon.storage.features import FEATURE_SET
-from daemon.storage.schema import forecasts, models, outcomes
+from daemon.storage.schema import forecasts, outcomes
+from forecaster.forecast import Contribution, Direction, Forecast
 from forecaster.label import Label
-from forecaster.model import Direction, Forecast, Model
+from market.panel import FloatArray
 
 
 class ForecastStore:
-    """Reads and writes models, forecasts and outcomes inside the caller's transaction."""
+    """Reads and writes forecasts and outcomes inside the caller's transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-
-    async def add_model(self, model: Model) -> None:
-        """Write a fitted model."""
-        row = {
-            "version": model.version,
-            "fitted_on": model.fitted_on,
-            "train_from": model.train_from,
-            "train_to": model.train_to,
-            "feature_set": FEATURE_SET,
-            "parameters": {
-                "features": list(model.features),
-                "coefficients": list(model.coefficients),
-                "intercept": model.intercept,
-                "n": model.n,
-                "log_loss": model.log_loss,
-            },
-        }
-        await self._connection.execute(insert(models), [row])
-
-    async def newest_model(self) -> Model | None:
-        """Return the model fitted last."""
-        found = await self._connection.execute(select(models).order_by(models.c.version.desc()).limit(1))
-        row = found.first()
-        if row is None:
-            return None
-        parameters = row.parameters
-        return Model(
-            version=row.version,
-            fitted_on=row.fitted_on,
-            train_from=row.train_from,
-            train_to=row.train_to,
-            features=tuple(parameters["features"]),
-            coefficients=tuple(parameters["coefficients"]),
-            intercept=parameters["intercept"],
-            n=parameters["n"],
-            log_loss=parameters["log_loss"],
-        )
 
     async def add(self, session: date, model: int, horizon: int, made: tuple[Forecast, ...]) -> None:
         """Write one session's forecasts."""
@@ -69,13 +32,25 @@ class ForecastStore:
                 "confidence": number(one.confidence),
                 "probability": number(one.probability),
                 "log_odds": number(one.log_odds),
-                "contributions": list(one.contributions),
+                "lean": number(one.lean),
+                "contributions": [[part.name, part.log_odds, part.lean] for part in one.contributions],
+                "coverage": one.coverage,
+                "regime": one.regime,
                 "reasoning": one.reasoning,
             }
             for one in made
         ]
         if rows:
             await self._connection.execute(insert(forecasts), rows)
+
+    async def since(self, version: int) -> date | None:
+        """Return the first session of the newest stretch that a model forecast; None before its first one."""
+        others = select(func.max(forecasts.c.session)).where(forecasts.c.model != version).scalar_subquery()
+        query = select(func.min(forecasts.c.session)).where(
+            forecasts.c.model == version, (others.is_(None)) | (forecasts.c.session > others)
+        )
+        found: date | None = (await self._connection.execute(query)).scalar()
+        return found
 
     async def of(self, session: date) -> tuple[Forecast, ...]:
         """Return the forecasts made at a session's close, by ticker."""
@@ -87,13 +62,18 @@ class ForecastStore:
                 confidence=_float(row.confidence),
                 probability=_float(row.probability),
                 log_odds=_float(row.log_odds),
-                contributions=tuple(row.contributions),
+                lean=_float(row.lean),
+                contributions=tuple(Contribution(*part) for part in row.contributions),
                 reasoning=row.reasoning,
+                coverage=row.coverage,
+                regime=row.regime,
             )
             for row in await self._connection.execute(query)
         )
 
-    async def resolve(self, session: date, resolved: date, tickers: tuple[str, ...], found: Label) -> None:
+    async def resolve(
+        self, session: date, resolved: date, tickers: tuple[str, ...], found: Label, came: FloatArray
+    ) -> None:
         """Write the outcomes of one session's forecasts.
 
         Args:
@@ -101,6 +81,7 @@ class ForecastStore:
             resolved: The session at whose open they became known.
             tickers: The tickers forecast, in the order of the label's arrays.
             found: What the horizon brought.
+            came: Whether that is what was asked, as `Label.came`.
         """
         rows = [
             {
@@ -109,28 +90,37 @@ class ForecastStore:
                 "resolved": resolved,
                 "return_": number(float(found.return_[i])),
                 "median": number(found.median),
-                "beat": number(float(found.beat[i])),
+                "came": number(float(came[i])),
             }
             for i, ticker in enumerate(tickers)
         ]
         if rows:
             await self._connection.execute(insert(outcomes), rows)
 
-    async def resolved_on(self, resolved: date) -> tuple[tuple[str, float, float], ...]:
-        """Return (ticker, stated probability, outcome 1.0 or 0.0) of what became known in a session."""
+    async def resolved_on(self, resolved: date) -> tuple[tuple[str, float, float, bool, str], ...]:
+        """Return (ticker, stated probability, outcome, whether up was forecast, regime) of what came."""
         same = (forecasts.c.session == outcomes.c.session) & (forecasts.c.ticker == outcomes.c.ticker)
         query = (
-            select(forecasts.c.ticker, forecasts.c.probability, outcomes.c.beat)
+            select(
+                forecasts.c.ticker,
+                forecasts.c.probability,
+                outcomes.c.came,
+                forecasts.c.direction,
+                forecasts.c.regime,
+            )
             .join(outcomes, same)
             .where(
                 outcomes.c.resolved == resolved,
                 forecasts.c.probability.is_not(None),
-                outcomes.c.beat.is_not(None),
+                outcomes.c.came.is_not(None),
             )
             .order_by(outcomes.c.session, outcomes.c.ticker)
         )
         found = await self._connection.execute(query)
-        return tuple((row.ticker, row.probability, row.beat) for row in found)
+        return tuple(
+            (row.ticker, row.probability, row.came, row.direction == Direction.UP, row.regime)
+            for row in found
+        )
 
 
 def _float(value: float | None) -> float:

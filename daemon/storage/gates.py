@@ -79,7 +79,7 @@ class GateStore:
 
 def _gate(row: object) -> Gate:
     values = dict(row)  # type: ignore[call-overload]
-    return Gate(**{**values, "state": GateState(values["state"])})
+    return Gate(**{**values, "state": GateState(values["state"]), "excused": tuple(values["excused"])})
 
 
 def _row(gate: Gate) -> dict[str, object]:
@@ -93,4 +93,5 @@ def _row(gate: Gate) -> dict[str, object]:
         "rule": gate.rule,
         "reason": gate.reason,
         "actor": gate.actor,
+        "excused": list(gate.excused),
     }

@@ -34,6 +34,7 @@ class GroupStore:
                 told_at=row.told_at,
                 reason=Reason(row.reason),
                 notes=tuple(read_message(note) for note in row.notes),
+                escalated_to=tuple(row.escalated_to),
             )
             for row in rows
         }
@@ -50,6 +51,7 @@ class GroupStore:
                 "told_at": group.told_at,
                 "reason": group.reason.value,
                 "notes": [asdict(note) for note in group.notes],
+                "escalated_to": list(group.escalated_to),
             }
             for group in changed
         ]

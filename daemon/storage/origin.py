@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
+from typing import Final
+
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.storage.schema import origin
+
+IDENTITY: Final = "store"
+"""The key of the store's own name."""
 
 
 class OriginError(Exception):
@@ -22,6 +28,16 @@ class OriginStore:
         """Return every key of the origin; empty for a new store."""
         rows = await self._connection.execute(select(origin.c.key, origin.c.value))
         return {row.key: row.value for row in rows}
+
+    async def identity(self) -> str:
+        """Return the store's own name, made when it is first asked for; no two stores have the same."""
+        query = select(origin.c.value).where(origin.c.key == IDENTITY)
+        found: str | None = (await self._connection.execute(query)).scalar()
+        if found is not None:
+            return found
+        made = secrets.token_hex(6)
+        await self._connection.execute(insert(origin), [{"key": IDENTITY, "value": made}])
+        return made
 
     async def claim(self, wanted: dict[str, str], name: str) -> None:
         """Write the origin of a new store, or check that it is the same.

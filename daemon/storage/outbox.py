@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.message import Event, Severity
 from daemon.storage.outbox_rows import CHUNK, UNSENT_COLUMNS, UNSENT_STATUSES, is_row, unsent_of
 from daemon.storage.parcel import URGENCY, Parcel, Status, Unsent
 from daemon.storage.schema import outbox
+
+_STANDING: Final = frozenset({Event.FIRING, Event.REMINDER, Event.NO_DATA})
 
 __all__ = ["URGENCY", "OutboxStore", "Parcel", "Status", "Unsent"]
 
@@ -62,7 +64,8 @@ class OutboxStore:
             wanted.setdefault(channel, stands_for)
         rows = []
         for channel, stands_for in wanted.items():
-            others = [] if stands_for else [name for name in fallback if name != channel]
+            # one that stands in already falls back on those that have not been asked yet
+            others = [name for name in fallback if name not in (wanted if stands_for else (channel,))]
             rows.append(
                 {
                     "group_": group,
@@ -76,6 +79,8 @@ class OutboxStore:
                     "event": message.get("event", ""),
                     "status": Status.PENDING.value,
                     "attempts": 0,
+                    "faults": 0,
+                    "copies": 0,
                     "reference": "",
                     "error": "",
                     "fallback": others,
@@ -120,19 +125,21 @@ class OutboxStore:
         )
         if taken.rowcount != 1:
             return None
-        columns = (outbox.c.message, outbox.c.written_wall_at)
-        found = (await self._connection.execute(select(*columns).where(*is_row(row)))).one()
+        found = (await self._connection.execute(_claimed(row))).one()
         return Parcel(
             group=row.group,
             revision=row.revision,
             channel=row.channel,
             severity=row.severity,
             message=found.message,
-            attempts=row.attempts,
+            attempts=found.attempts,
+            faults=found.faults,
+            copies=found.copies,
             unknown=unknown,
-            living=await self._living(row),
+            living=found.reference or await self._living(row),
             written_at=found.written_wall_at,
             tried_at=row.tried_at,
+            current=row.event in _STANDING and found.newest == row.revision,
         )
 
     async def mark(
@@ -145,6 +152,8 @@ class OutboxStore:
         error: str = "",
         due: datetime | None = None,
         counted: bool = True,
+        fault: bool = False,
+        copy: bool = False,
     ) -> None:
         """Write how a send ended. That it arrived is never overwritten.
 
@@ -152,20 +161,25 @@ class OutboxStore:
             parcel: What was sent.
             status: How it ended.
             wall: Now.
-            reference: The receiver's name for it.
+            reference: The receiver's name for it, or for what it is to be added to.
             error: Why it did not succeed.
             due: When to try again; None where it is over.
             counted: Whether it counts as an attempt.
+            fault: Whether it failed although the channel works.
+            copy: Whether it may have arrived, so that another send may be a copy.
         """
         values: dict[str, Any] = {
             "status": status.value,
             "attempts": parcel.attempts + counted,
-            "reference": reference,
+            "faults": parcel.faults + fault,
+            "copies": parcel.copies + copy,
             "error": error,
             "lease_wall_until": None,
             "sent_wall_at": wall if status is Status.SENT else None,
             "due_wall_at": due or wall,
         }
+        if reference or status is Status.SENT:
+            values["reference"] = reference
         if status is Status.UNKNOWN and not parcel.unknown:
             values["tried_wall_at"] = wall  # until now it may have been under way
         allowed = [] if status is Status.SENT else [outbox.c.status.in_(UNSENT_STATUSES)]
@@ -188,6 +202,21 @@ class OutboxStore:
             .where(outbox.c.status.in_(UNSENT_STATUSES), outbox.c.due_wall_at > now, *where)
             .values(due_wall_at=now)
         )
+
+    async def forget_age(self, *, now: datetime) -> None:
+        """Let everything that waits be as old as if it were written now: the clock was set."""
+        unsent = outbox.c.status.in_(UNSENT_STATUSES)
+        await self._connection.execute(update(outbox).where(unsent).values(written_wall_at=now))
+        waits = outbox.c.fallback_wall_from > now
+        await self._connection.execute(update(outbox).where(unsent, waits).values(fallback_wall_from=now))
+
+    async def strays(self, channels: Collection[str]) -> list[Any]:
+        """Return the rows that wait for channels which are not among those given, by channel and age."""
+        query = select(*UNSENT_COLUMNS, outbox.c.message).where(
+            outbox.c.status.in_(UNSENT_STATUSES), outbox.c.channel.not_in(list(channels))
+        )
+        ordered = query.order_by(outbox.c.channel, outbox.c.created_at, outbox.c.group_, outbox.c.revision)
+        return list(await self._connection.execute(ordered))
 
     async def newest(self, group: str) -> tuple[dict[str, Any], frozenset[str]] | None:
         """Return a group's newest message and all channels of its episode; None where there is no message."""
@@ -237,3 +266,17 @@ class OutboxStore:
         )
         found = await self._connection.execute(query.order_by(outbox.c.channel))
         return {row.channel: row.fallback_of for row in found}
+
+
+def _claimed(row: Unsent) -> Select[Any]:
+    """Return the query of what a claimed row holds, and of its group's newest revision."""
+    newest = select(func.max(outbox.c.revision)).where(outbox.c.group_ == row.group).scalar_subquery()
+    return select(
+        outbox.c.message,
+        outbox.c.written_wall_at,
+        outbox.c.attempts,
+        outbox.c.faults,
+        outbox.c.copies,
+        outbox.c.reference,
+        newest.label("newest"),
+    ).where(*is_row(row))

@@ -47,7 +47,7 @@ class Unsent:
         event: What happened, a value of `Event`.
         severity: 0 info, 1 warning, 2 critical.
         status: Pending, claimed, retry or unknown.
-        attempts: Sends that have ended, those of a failing channel aside.
+        faults: Sends that failed while the channel worked.
         created_at: When it was decided.
         due_at: When it may be tried, the machine's time.
         tried_at: When a send of it was last under way, the machine's time; None where never.
@@ -62,7 +62,7 @@ class Unsent:
     event: str
     severity: int
     status: Status
-    attempts: int
+    faults: int
     created_at: datetime
     due_at: datetime
     tried_at: datetime | None = None
@@ -90,11 +90,14 @@ class Parcel:
         channel: Where it goes.
         severity: 0 info, 1 warning, 2 critical.
         message: The message, JSON-safe.
-        attempts: Sends that have ended before this one, those of a failing channel aside.
+        attempts: Sends that have ended before this one.
+        faults: Those of them that failed while the channel worked.
+        copies: Those of them whose reply was lost, so that each may have arrived.
         unknown: Whether an earlier send may have arrived.
         living: The receiver's reference of the newest message of the same group and episode, "" for none.
         written_at: When it was written, the machine's time.
         tried_at: When an earlier send was last under way, the machine's time; None for none.
+        current: Whether it is the newest word about an alert that is not over.
     """
 
     group: str
@@ -103,10 +106,13 @@ class Parcel:
     severity: int
     message: dict[str, Any]
     attempts: int
+    faults: int
+    copies: int
     unknown: bool
     living: str
     written_at: datetime
     tried_at: datetime | None
+    current: bool = False
 
     @property
     def key(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from daemon.storage.parcel import Status
 from daemon.storage.schema import audit, outbox
 
 
@@ -52,12 +53,26 @@ class PressStore:
         """Return what stands under a reference; None where Forewarn sent no such message."""
         query = (
             select(outbox.c.group_, outbox.c.episode, outbox.c.message)
-            .where(outbox.c.channel == channel, outbox.c.reference == reference)
+            .where(
+                outbox.c.channel == channel,
+                outbox.c.reference == reference,
+                outbox.c.status == Status.SENT.value,
+            )
             .order_by(outbox.c.created_at.desc(), outbox.c.revision.desc())
             .limit(1)
         )
         row = (await self._connection.execute(query)).first()
         return Shown(row.group_, row.episode, row.message) if row else None
+
+    async def newest(self, shown: Shown) -> str:
+        """Return the key of the newest message about a spell, whether or not it has been delivered."""
+        query = (
+            select(outbox.c.key)
+            .where(outbox.c.group_ == shown.group, outbox.c.episode == shown.episode)
+            .order_by(outbox.c.revision.desc())
+            .limit(1)
+        )
+        return (await self._connection.execute(query)).scalar() or ""
 
     async def acted(self, action: str, button: str, since: datetime) -> Acted | None:
         """Return what a button did, from the audit trail; None where it has not acted.

@@ -75,12 +75,32 @@ bars = Table(
     metadata,
     Column("session", Date, primary_key=True),
     Column("ticker", String(32), primary_key=True),
+    Column("known_at", UtcDateTime, nullable=False, comment="since when these values are known"),
     Column("open", Double),
     Column("high", Double),
     Column("low", Double),
     Column("close", Double),
     Column("adj_close", Double),
     Column("volume", Double),
+)
+
+bar_revisions = Table(
+    "bar_revisions",
+    metadata,
+    Column("session", Date, primary_key=True),
+    Column("ticker", String(32), primary_key=True),
+    Column("kind", String(16), primary_key=True, comment="split, dividend, correction or late"),
+    Column("replaced_at", UtcDateTime, primary_key=True, comment="until when the values below were known"),
+    Column("factor", Double, comment="kept over told, of a split or dividend"),
+    Column("known_at", UtcDateTime, comment="since when; NULL where there was no bar, or none was replaced"),
+    Column("open", Double),
+    Column("high", Double),
+    Column("low", Double),
+    Column("close", Double),
+    Column("adj_close", Double),
+    Column("volume", Double),
+    Index("ix_bar_revisions_replaced", "replaced_at"),
+    comment="What a provider told otherwise later, and the bars that it replaced.",
 )
 
 features = Table(
@@ -92,6 +112,21 @@ features = Table(
     Column("feature_set", String(16), nullable=False, comment="fingerprint of the names and formulas"),
 )
 
+regimes = Table(
+    "regimes",
+    metadata,
+    Column("session", Date, primary_key=True),
+    Column("market", Double, comment="daily log return of the market; NULL where unknown"),
+    Column("breadth", Double, comment="share of the universe above its 200-session mean"),
+    Column(
+        "name", String(32), nullable=False, comment="one of the twelve; unknown until all axes have a score"
+    ),
+    Column("shock", Boolean, nullable=False),
+    Column("scores", JSON, nullable=False, comment="trend, volatility, breadth in interquartile ranges"),
+    Column("probabilities", JSON, nullable=False, comment="of each of the twelve five sessions on"),
+    comment="What each close said about the market, and the regime it made.",
+)
+
 models = Table(
     "models",
     metadata,
@@ -100,7 +135,25 @@ models = Table(
     Column("train_from", Date, nullable=False),
     Column("train_to", Date, nullable=False),
     Column("feature_set", String(16), nullable=False),
-    Column("parameters", JSON, nullable=False),
+    Column("data_hash", String(64), nullable=False, comment="SHA-256 of the training rows"),
+    Column("code_hash", String(64), nullable=False, comment="SHA-256 of the forecaster's sources"),
+    Column("parameters", JSON, nullable=False, comment="the whole model version"),
+)
+
+model_moves = Table(
+    "model_moves",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("session", Date, comment="from whose forecasts on; NULL for the next one"),
+    Column("action", String(16), nullable=False, comment="as daemon.storage.models.Action"),
+    Column("version", Integer, nullable=False, comment="in use from here on"),
+    Column("before", Integer, comment="in use until then; NULL for none"),
+    Column("e_value", Double, comment="of the challenge; NULL where there was none"),
+    Column("gain", Double, comment="nats per forecast saved in the challenge"),
+    Column("actor", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    comment="Which model was in use since when, and why; rows are only ever added.",
 )
 
 forecasts = Table(
@@ -114,7 +167,10 @@ forecasts = Table(
     Column("confidence", Double),
     Column("probability", Double),
     Column("log_odds", Double),
-    Column("contributions", JSON, nullable=False),
+    Column("lean", Double, comment="log-odds before the past is asked how far to believe them"),
+    Column("contributions", JSON, nullable=False, comment="[name, log-odds added, lean] each"),
+    Column("coverage", Double, nullable=False, comment="share of the signals' weight that spoke"),
+    Column("regime", String(32), nullable=False, comment="empty where unknown"),
     Column("reasoning", Text, nullable=False),
 )
 
@@ -126,7 +182,7 @@ outcomes = Table(
     Column("resolved", Date, nullable=False, index=True),
     Column("return_", Double),
     Column("median", Double),
-    Column("beat", Double, comment="1 above the median, 0 below, NULL at it or unknown"),
+    Column("came", Double, comment="1 where the target came, 0 where not, NULL undecided or unknown"),
 )
 
 orders = Table(
@@ -278,6 +334,7 @@ groups = Table(
     Column("told_at", UtcDateTime),
     Column("reason", String(32), nullable=False, comment="the newest decision, as alerts.reason"),
     Column("notes", JSON, nullable=False, comment="messages that wait for a digest"),
+    Column("escalated_to", JSON, nullable=False, comment="channels the spell was escalated to"),
     comment="What people know about each group of alerts.",
 )
 
@@ -285,8 +342,8 @@ silences = Table(
     "silences",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("rule", String(64), nullable=False, comment="a glob over the rule's name or its group's"),
-    Column("subject", String(64), nullable=False, comment="a glob over the alert's subject"),
+    Column("rule", String(200), nullable=False, comment="a glob over the rule's name or its group's"),
+    Column("subject", String(200), nullable=False, comment="a glob over the alert's subject"),
     Column("starts", UtcDateTime, nullable=False),
     Column("ends", UtcDateTime, nullable=False, index=True),
     Column("reason", Text, nullable=False),
@@ -306,7 +363,9 @@ outbox = Table(
     Column("episode", String(64), nullable=False, comment="the spell of firing; empty where there is none"),
     Column("event", String(16), nullable=False),
     Column("status", String(16), nullable=False, comment="as `Status` in outbox.py"),
-    Column("attempts", Integer, nullable=False, comment="sends that failed while the channel worked"),
+    Column("attempts", Integer, nullable=False, comment="sends that ended, however they did"),
+    Column("faults", Integer, nullable=False, comment="sends that failed while the channel worked"),
+    Column("copies", Integer, nullable=False, comment="sends whose reply was lost: it may have arrived"),
     Column("reference", Text, nullable=False, comment="the receiver's own name for it"),
     Column("error", Text, nullable=False),
     Column(
@@ -332,6 +391,7 @@ channels = Table(
         "trouble", Text, nullable=False, comment="why people are told that it fails; empty where they are not"
     ),
     Column("critical", Boolean, nullable=False, comment="whether a critical message is among what it lost"),
+    Column("lost", Integer, nullable=False, comment="messages given up since its last success"),
     Column("failing_wall_since", UtcDateTime, comment="NULL where its last send succeeded"),
     Column("held_wall_until", UtcDateTime, comment="the receiver asked for silence until then"),
     comment="Channels that fail or are held; one that has always worked has no row.",
@@ -362,6 +422,9 @@ gates = Table(
     Column("rule", String(64), nullable=False),
     Column("reason", Text, nullable=False),
     Column("actor", String(64), nullable=False),
+    Column(
+        "excused", JSON, nullable=False, comment="spells of alerts that a person has lifted the gate from"
+    ),
 )
 
 gate_transitions = Table(

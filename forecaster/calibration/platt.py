@@ -64,9 +64,29 @@ class PlattMap:
         """
         stated = log_odds(probability)
         regimes, sectors = _filled(regimes, stated.size), _filled(sectors, stated.size)
-        lines = [self.line(regime, sector) for regime, sector in zip(regimes, sectors, strict=True)]
-        intercept, slope = np.array(lines, np.float64).reshape(-1, 2).T
+        pairs = list(zip(regimes, sectors, strict=True))
+        lines = {pair: self.line(*pair) for pair in set(pairs)}
+        intercept, slope = np.array([lines[pair] for pair in pairs], np.float64).reshape(-1, 2).T
         return np.asarray(expit(intercept + slope * stated))
+
+    def after(self, first: PlattMap) -> PlattMap:
+        """The map that reads by `first`, and what that says by this one."""
+        regimes = self.regimes.keys() | first.regimes.keys()
+        sectors = {
+            regime: self.sectors.get(regime, {}).keys() | first.sectors.get(regime, {}).keys()
+            for regime in self.sectors.keys() | first.sectors.keys()
+        }
+        return PlattMap(
+            _chained(first.pooled, self.pooled),
+            {regime: _chained(first.line(regime), self.line(regime)) for regime in sorted(regimes)},
+            {
+                regime: {
+                    sector: _chained(first.line(regime, sector), self.line(regime, sector))
+                    for sector in sorted(names)
+                }
+                for regime, names in sorted(sectors.items())
+            },
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe; floats keep every digit."""
@@ -191,6 +211,10 @@ def _filled(labels: Sequence[str], n: int) -> Sequence[str]:
 
 def _moved(line: Line, shift: FloatArray) -> Line:
     return line[0] + float(shift[0]), max(0.0, line[1] + float(shift[1]))
+
+
+def _chained(first: Line, second: Line) -> Line:
+    return second[0] + second[1] * first[0], second[1] * first[1]
 
 
 def _line(values: Sequence[float] | FloatArray) -> Line:

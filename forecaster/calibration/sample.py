@@ -119,4 +119,6 @@ def _refuse(name: str, values: FloatArray, wrong: NDArray[np.bool_], fix: str) -
 
 
 def _kept(labels: Sequence[str], known: NDArray[np.bool_]) -> Labels:
+    if known.all():
+        return tuple(labels)
     return tuple(label for label, kept in zip(labels, known.tolist(), strict=True) if kept) if labels else ()

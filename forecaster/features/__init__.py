@@ -12,9 +12,6 @@ from forecaster.features.registry import (
     FEATURE_NAMES,
     FEATURES,
     LONGEST_LOOKBACK,
-    MODEL_FEATURES,
-    MODEL_LOOKBACK,
-    MODEL_NAMES,
 )
 from forecaster.tier import Tier
 
@@ -22,9 +19,6 @@ __all__ = [
     "FEATURES",
     "FEATURE_NAMES",
     "LONGEST_LOOKBACK",
-    "MODEL_FEATURES",
-    "MODEL_LOOKBACK",
-    "MODEL_NAMES",
     "Feature",
     "Layer",
     "Tier",

@@ -40,7 +40,6 @@ register(
     lookback=64,
     formula="slope of 63 log returns on the market's",
     source="Sharpe 1964",
-    in_model=True,
 )(partial(beta, series=MARKET))
 
 for _series in SERIES:

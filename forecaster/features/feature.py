@@ -50,7 +50,6 @@ class Feature:
         source: Who described it first.
         compute: Takes what is derived from a window that holds all of the inputs, returns shape (tickers,
             sessions); a session's value reads its `lookback` newest sessions and nothing else.
-        in_model: Whether the daemon's model reads it.
     """
 
     name: str
@@ -60,7 +59,6 @@ class Feature:
     formula: str
     source: str
     compute: Compute
-    in_model: bool = False
 
     @property
     def warm_up(self) -> int:
@@ -107,15 +105,12 @@ class Register:
         formula: str,
         source: str,
         name: str = "",
-        in_model: bool = False,
     ) -> Callable[[Compute], Compute]:
         """Register the function that follows under its own name, or under another; see `Feature`."""
 
         def add(compute: Compute) -> Compute:
             own = name or getattr(compute, "__name__", "")
-            self._features.append(
-                Feature(own, self._layer, inputs, lookback, formula, source, compute, in_model)
-            )
+            self._features.append(Feature(own, self._layer, inputs, lookback, formula, source, compute))
             return compute
 
         return add

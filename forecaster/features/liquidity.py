@@ -22,7 +22,6 @@ TWO_DAYS: Final = 3.0 - 2.0 * 2.0**0.5
     lookback=60,
     formula="log(mean volume of 5 / of 60)",
     source="Gervais, Kaniel and Mingelgrin 2001",
-    in_model=True,
 )
 def volume_ratio_5_60(d: Derived) -> FloatArray:
     """Log ratio of the mean volumes of 5 and of 60 sessions (Gervais, Kaniel and Mingelgrin 2001)."""
@@ -70,7 +69,6 @@ def signed_volume_21(d: Derived) -> FloatArray:
     lookback=21,
     formula="log(mean of 20 |close / close[1] - 1| / dollars)",
     source="Amihud 2002",
-    in_model=True,
 )
 def amihud_20(d: Derived) -> FloatArray:
     """Log of the mean |return| per dollar traded, 20 sessions (Amihud 2002)."""

@@ -35,7 +35,6 @@ def rsi_14(d: Derived) -> FloatArray:
     lookback=15,
     formula="100 gains / (gains + losses), plain means of 14",
     source="Wilder 1978, Cutler's form",
-    in_model=True,
 )
 def rsi_mean_14(d: Derived) -> FloatArray:
     """Relative strength index by plain means, 0 to 100 (Wilder 1978, Cutler's form)."""
@@ -88,7 +87,6 @@ def atr_14(d: Derived) -> FloatArray:
     lookback=15,
     formula="mean of 14 of the true range / close",
     source="Wilder 1978",
-    in_model=True,
 )
 def atr_mean_14(d: Derived) -> FloatArray:
     """Plain mean of the true range as a share of the close (Wilder 1978)."""
@@ -100,7 +98,6 @@ def atr_mean_14(d: Derived) -> FloatArray:
     lookback=20,
     formula="(close - mean of 20) / sd of 20",
     source="Bollinger 2001",
-    in_model=True,
 )
 def bollinger_20(d: Derived) -> FloatArray:
     """Standard deviations above the 20-session mean (Bollinger 2001)."""

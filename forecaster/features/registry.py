@@ -35,9 +35,3 @@ FEATURES: Final[tuple[Feature, ...]] = (
 
 FEATURE_NAMES: Final = tuple(feature.name for feature in FEATURES)
 LONGEST_LOOKBACK: Final = max(feature.lookback for feature in FEATURES)
-
-MODEL_FEATURES: Final = tuple(feature for feature in FEATURES if feature.in_model)
-"""What the daemon's model reads and its monitors watch."""
-
-MODEL_NAMES: Final = tuple(feature.name for feature in MODEL_FEATURES)
-MODEL_LOOKBACK: Final = max(feature.lookback for feature in MODEL_FEATURES)

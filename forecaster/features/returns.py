@@ -19,12 +19,12 @@ def span_return(d: Derived, n: int) -> FloatArray:
     return d.close / lag(d.close, n) - 1.0
 
 
-for _name, _n, _source, _in_model in (
-    ("return_1", 1, "Jegadeesh 1990", True),
-    ("return_5", 5, "Lehmann 1990", True),
-    ("momentum_21", 21, "Jegadeesh 1990", True),
-    ("momentum_63", 63, "Jegadeesh and Titman 1993", True),
-    ("momentum_126", 126, "Jegadeesh and Titman 1993", False),
+for _name, _n, _source in (
+    ("return_1", 1, "Jegadeesh 1990"),
+    ("return_5", 5, "Lehmann 1990"),
+    ("momentum_21", 21, "Jegadeesh 1990"),
+    ("momentum_63", 63, "Jegadeesh and Titman 1993"),
+    ("momentum_126", 126, "Jegadeesh and Titman 1993"),
 ):
     register(
         "close",
@@ -32,7 +32,6 @@ for _name, _n, _source, _in_model in (
         lookback=_n + 1,
         formula=f"close / close[{_n}] - 1",
         source=_source,
-        in_model=_in_model,
     )(partial(span_return, n=_n))
 
 
@@ -41,7 +40,6 @@ for _name, _n, _source, _in_model in (
     lookback=253,
     formula="close[21] / close[252] - 1",
     source="Jegadeesh and Titman 1993",
-    in_model=True,
 )
 def momentum_252_21(d: Derived) -> FloatArray:
     """Return from a year to a month ago (Jegadeesh and Titman 1993)."""
@@ -54,7 +52,6 @@ def momentum_252_21(d: Derived) -> FloatArray:
     lookback=22,
     formula="mean of 21 log(open / close[1])",
     source="Lou, Polk and Skouras 2019",
-    in_model=True,
 )
 def overnight_21(d: Derived) -> FloatArray:
     """Mean log return from close to open over 21 sessions (Lou, Polk and Skouras 2019)."""

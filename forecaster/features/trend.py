@@ -43,7 +43,6 @@ def trend_50(d: Derived) -> FloatArray:
     lookback=200,
     formula="close / mean of 200 close - 1",
     source="Brock, Lakonishok and LeBaron 1992",
-    in_model=True,
 )
 def trend_200(d: Derived) -> FloatArray:
     """Distance from the 200-session mean (Brock, Lakonishok and LeBaron 1992)."""
@@ -66,7 +65,6 @@ def slope_63(d: Derived) -> FloatArray:
     lookback=60,
     formula="close / max of 60 close - 1",
     source="Magdon-Ismail and Atiya 2004",
-    in_model=True,
 )
 def drawdown_60(d: Derived) -> FloatArray:
     """Distance from the highest close of 60 sessions (Magdon-Ismail and Atiya 2004)."""

@@ -23,7 +23,6 @@ LOG_2: Final = math.log(2.0)
     lookback=22,
     formula="sqrt(252) sd of 21 log returns",
     source="Black and Scholes 1973",
-    in_model=True,
 )
 def volatility_21(d: Derived) -> FloatArray:
     """Annualised standard deviation of 21 log returns, close to close (Black and Scholes 1973)."""
@@ -46,7 +45,6 @@ def volatility_63(d: Derived) -> FloatArray:
     lookback=64,
     formula="log(sd of 5 / sd of 63 log returns)",
     source="Corsi 2009, short against long horizons",
-    in_model=True,
 )
 def volatility_ratio_5_63(d: Derived) -> FloatArray:
     """Log ratio of the standard deviations of 5 and of 63 log returns (Corsi 2009)."""
@@ -60,7 +58,6 @@ def volatility_ratio_5_63(d: Derived) -> FloatArray:
     lookback=21,
     formula="sqrt(252 mean of 21 log(high / low)^2 / (4 log 2))",
     source="Parkinson 1980",
-    in_model=True,
 )
 def parkinson_21(d: Derived) -> FloatArray:
     """Annualised volatility from the range (Parkinson 1980)."""
@@ -75,7 +72,6 @@ def parkinson_21(d: Derived) -> FloatArray:
     lookback=21,
     formula="sqrt(252 mean of 21 (log(high / low)^2 / 2 - (2 log 2 - 1) log(close / open)^2))",
     source="Garman and Klass 1980",
-    in_model=True,
 )
 def garman_klass_21(d: Derived) -> FloatArray:
     """Annualised volatility from the range and the body (Garman and Klass 1980)."""
@@ -105,7 +101,6 @@ def rogers_satchell_21(d: Derived) -> FloatArray:
     lookback=64,
     formula="third standardised moment of 63 log returns",
     source="Amaya, Christoffersen, Jacobs and Vasquez 2015",
-    in_model=True,
 )
 def skew_63(d: Derived) -> FloatArray:
     """Third standardised moment of 63 log returns; NaN where they hardly differ.

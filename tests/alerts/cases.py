@@ -11,11 +11,12 @@ from typing import Any
 from alerts.alert import Alert, AlertTransition, evaluate
 from alerts.group import Group
 from alerts.message import Severity
+from alerts.notice import Notice, Telling
 from alerts.route import Route, Routing
 from alerts.rule import Rule
 from alerts.rulebook import Rulebook
 from alerts.silence import Quiet, Silence, Window
-from alerts.tell import Notice, Telling, tell
+from alerts.tell import tell
 from monitors.reading import NoData, Reading, State
 
 DAY = date(2024, 1, 2)

@@ -16,12 +16,12 @@ from pydantic import SecretStr
 from alerts.channels.channel import (
     Channel,
     DeliveryError,
-    Pace,
     PermanentError,
     Sighting,
     TransientError,
     UnknownOutcomeError,
 )
+from alerts.channels.slack import SLACK_PACE
 from alerts.channels.slack_bot import SlackBotChannel
 from alerts.channels.slack_search import LIVING, PAGE, PAGES, TIMELINE
 from alerts.message import Curve, Event, Message, Severity, Trading
@@ -115,7 +115,7 @@ def title(post: Post) -> str:
 class TestSend:
     def test_it_is_a_channel(self) -> None:
         channel: Channel = SlackBotChannel(token=SecretStr("xoxb-1"), channel=CHANNEL)
-        assert (channel.name, channel.pace) == ("slack", Pace(per_s=1.0, burst=1))
+        assert (channel.name, channel.pace) == ("slack", SLACK_PACE)
 
     async def test_the_first_message_becomes_the_living_one(self, slack: SlackApiStandIn, bot: Bot) -> None:
         reference = await bot().send(FIRST)
@@ -677,6 +677,7 @@ class TestButtons:
             "group": "feature_drift",
             "episode": "2026-03-10",
             "epoch": 7,
+            "key": "feature_drift/1",
             "drawn_at": "2026-03-12T21:30:00.000+00:00",
         }
 

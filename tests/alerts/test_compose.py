@@ -8,10 +8,10 @@ import pytest
 from alerts.alert import Alert, AlertState
 from alerts.compose import FINDINGS, PERCENT_METRICS, compose, compose_gate
 from alerts.message import Curve, Event, Finding, Message, Severity, Trading
+from alerts.notice import Notice
 from alerts.reason import Reason
 from alerts.rule import Action, Rule, Side
 from alerts.rulebook import Rulebook
-from alerts.tell import Notice
 from monitors.reading import Evidence, Reading, State
 from tests.alerts.cases import rule
 

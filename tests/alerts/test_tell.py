@@ -8,10 +8,10 @@ import pytest
 
 from alerts.alert import AlertState, Known, firing, retire
 from alerts.message import Event, Severity
+from alerts.notice import Notice
 from alerts.reason import Reason
 from alerts.route import Digest, Route
 from alerts.silence import Weekday, Window
-from alerts.tell import Notice
 from tests.alerts.cases import BAD, BETWEEN, GOOD, NOON, UNKNOWN, World, reading, rule
 
 CRITICAL, WARNING, INFO = Severity.CRITICAL, Severity.WARNING, Severity.INFO

@@ -8,18 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.peers.asking import Answer
 from bench.real_drift import elec2
-from bench.real_drift.budget import Trial, judged
+from bench.real_drift.budget import Aim, Trial, judged
 from bench.real_drift.change_points import agreed, numenta, turing
 from bench.real_drift.collection import Collection
 from bench.real_drift.detectors import NewestDays, NewestWindow, PooledWins, ShiftBets
 from bench.real_drift.inputs import innovations, standardised
 from bench.real_drift.report import drift_table
 from bench.real_drift.stream import Change, Score, Stream, score, total
+from bench.real_drift.whole import whole_table
 
 
 def stream(name: str = "a", n: int = 100, *changes: Change) -> Stream:
@@ -75,6 +76,7 @@ def test_innovations_leave_nothing_that_the_last_value_foretells() -> None:
     assert abs(float(np.corrcoef(left[1:], left[:-1])[0, 1])) < 0.05
 
 
+@settings(deadline=None)
 @given(st.integers(20, 200), st.integers(0, 2**32 - 1))
 def test_inputs_never_look_ahead(cut: int, seed: int) -> None:
     values = np.cumsum(np.random.default_rng(seed).standard_normal(300))
@@ -100,6 +102,17 @@ def test_shift_bets_keep_their_budget_on_independent_values() -> None:
     detector = ShiftBets(1_000.0, memory=1_000)
     alarms = sum(detector.update(value) for value in rng.standard_normal(20_000).tolist())
     assert 0 < alarms <= 40  # the bets promise 20; mean and spread are measured
+
+
+def test_shift_bets_take_back_an_alarm_that_nothing_confirms() -> None:
+    rng = np.random.default_rng(12)
+    burst = np.concatenate([rng.standard_normal(300), np.full(3, 5.0), rng.standard_normal(300)])
+    burst[360:] += 1.5
+    detector = ShiftBets(1e5, memory=1_000, same=1.0)
+    alarms = [i for i, value in enumerate(burst.tolist()) if detector.update(value)]
+    assert 300 <= alarms[0] < 304
+    assert len(alarms) == 2  # the burst is no new stretch: what came before it still tells the change
+    assert 360 < alarms[1] < 380
 
 
 def test_shift_bets_take_one_bad_tick_for_no_shift() -> None:
@@ -157,6 +170,36 @@ def test_the_report_names_a_peer_that_beats_ours() -> None:
     assert table.rows[2][:2] == ("Gone", "failed: alarms: x")
     assert table.losses[0].startswith(
         "at 5, Peer test on levels (2/2, 1, 0.0, 1.00) beats our bets on levels"
+    )
+
+
+def test_tuned_for_f1_a_detector_spends_no_false_alarm_that_buys_nothing() -> None:
+    streams = [stream(name, 100, Change(50, 60)) for name in "abc"]
+    hasty = Trial("hasty", {key: [20, 50] for key in "abc"})
+    calm = Trial("calm", {key: [55] for key in "abc"})
+    for aim, wanted in ((Aim.SOON, "hasty"), (Aim.F1, "calm")):
+        assert judged("d", [hasty, calm], streams, 50.0, aim).settings == (wanted,)
+
+
+def test_the_total_adds_up_the_best_input_of_every_collection_and_names_who_is_ahead() -> None:
+    streams = tuple(stream(name, 100, Change(50, 60)) for name in "ab")
+    collections = [
+        Collection(f"Real drift: {name}", "", streams, (50.0,), "values") for name in ("one", "two")
+    ]
+
+    def found(*alarms: int) -> list[dict[str, object]]:
+        return [{"setting": {}, "alarms": {"levels:a": list(alarms), "levels:b": list(alarms)}}]
+
+    right, half = found(51), found(20, 51)
+    answers = [
+        [Answer("Forewarn", {"bets": right, "only here": right}), Answer("Peer", {"test": half})],
+        [Answer("Forewarn", {"bets": half}), Answer("Peer", {"test": right})],
+    ]
+    table = whole_table(collections, answers)
+    assert table.rows[0] == ("Forewarn", "bets", "to notice most, then soonest", "1.00", "0.67", "1.67")
+    assert "only here" not in {row[1] for row in table.rows}
+    assert table.losses[0] == (
+        "tuned to notice most, then soonest, Peer test is ahead of our bets in two (1.00 against 0.67)."
     )
 
 

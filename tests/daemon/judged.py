@@ -23,12 +23,12 @@ from daemon.storage.runs import RunStore
 from daemon.storage.schema import alert_transitions, audit, outbox
 from daemon.storage.stored_message import read_message
 from daemon.today import Today
-from forecaster.model import Direction, Forecast
+from forecaster.forecast import Direction, Forecast
 from monitors.reading import Reading, State
 from tests.alerts.cases import DAY, EVERYBODY, reading
 from trading.gate import Gate
 
-CALL = Forecast("AAA", Direction.UP, 0.6, 0.6, 0.4, (0.4,), "because")
+CALL = Forecast("AAA", Direction.UP, 0.6, 0.6, 0.0, 0.0, (), "because", 1.0)
 
 
 def fresh(session: date) -> Reading:

@@ -49,6 +49,7 @@ class Receiver:
         self.living: list[str] = []
         self.asked: list[str] = []
         self.tried = 0
+        self.checked = 0
         self.found: Found | Exception | None = None
         self.clock: ReplayClock | None = None
         self.closed = False
@@ -85,7 +86,9 @@ class Receiver:
         return Found(Sighting.ABSENT)
 
     async def check(self) -> None:
-        return None
+        self.checked += 1
+        if self.down is not None:
+            raise self.down
 
     async def aclose(self) -> None:
         self.closed = True

@@ -43,10 +43,10 @@ operator_sessions = 7
 """Small windows and a tight halt, so that half a year holds fits, trades, alerts, halts and lifts."""
 
 
-def write_config(folder: Path) -> Path:
+def write_config(folder: Path, executor: str = "process") -> Path:
     """Write the test's configuration."""
     path = folder / "config.toml"
-    path.write_text(CONFIG)
+    path.write_text(f'{CONFIG}[executor]\nkind = "{executor}"\n')
     return path
 
 

@@ -23,7 +23,7 @@ from daemon.storage.outbox import OutboxStore, Status
 from daemon.storage.readings import ReadingStore
 from daemon.storage.runs import RunStore
 from daemon.storage.trading import PAPER, UNGATED, TradingStore
-from forecaster.model import Direction, Forecast
+from forecaster.forecast import Direction, Forecast
 from market.panel import FIELDS
 from monitors.reading import Evidence, NoData, Reading, State
 from trading.account import Account
@@ -51,7 +51,7 @@ async def fill(database: Database, *, rule: str = "drawdown_10pct", ticker: str 
             values = np.full((len(FIELDS), 2), 10.0)
             values[:, 1] = np.nan
             await BarStore(connection).add(
-                SessionBars(day, values), (ticker, "^GSPC"), calendar="XNYS", closed_at=at
+                SessionBars(day, values), (ticker, "^GSPC"), calendar="XNYS", closed_at=at, known_at=at
             )
             books = {book: Account(values[i], (), values[i], max(values)) for book, values in EQUITY.items()}
             await TradingStore(connection).add_accounts(day, books)
@@ -60,7 +60,7 @@ async def fill(database: Database, *, rule: str = "drawdown_10pct", ticker: str 
             if after is not gate:
                 await gates.move(gate, after, session=day)
             await RunStore(connection).record("judge", at, day, {}, started=at, finished=at)
-        forecast = Forecast(ticker, Direction.UP, 0.6, 0.6, 0.4, (0.4,), "because")
+        forecast = Forecast(ticker, Direction.UP, 0.6, 0.6, 0.0, 0.0, (), "because", 1.0)
         await ForecastStore(connection).add(DAYS[-1], 1, 5, (forecast,))
         await ReadingStore(connection).add(readings(ticker))
         alert = Alert(rule, ticker, AlertState.FIRING, DAYS[2], DAYS[2], 0, 2, 0.25)

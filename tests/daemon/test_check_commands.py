@@ -160,7 +160,10 @@ class TestCheck:
             )
         assert done.code == 1
         found = done.parts["channel slack"]
-        assert found["said"] == "127.0.0.1 answered 403 (invalid_token)"
+        assert (
+            found["said"]
+            == "127.0.0.1 answered 403 (invalid_token); make a new webhook and set FOREWARN_SLACK_WEBHOOK_URL"
+        )
         assert found["fix"].startswith("mend [channels.slack] or FOREWARN_SLACK_WEBHOOK_URL")
         assert done.parts["channel email"]["said"].endswith("refuses anna@example.org (550)")
         assert done.parts["channel email"]["fix"] == "mend [channels.email]"

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from daemon.compute import Compute
-from forecaster.features import MODEL_NAMES
-from forecaster.model import Model, centred_ranks, fit
-from market.panel import FloatArray
-from tests.forecaster.test_model import days, drawn
+from forecaster.model_version import ModelVersion
+from forecaster.ranks import centred_ranks
+from forecaster.signals import History
+from forecaster.training import fit
+from tests.forecaster.planted import planted
 
 Kind = Literal["process", "thread", "inline"]
 KINDS = get_args(Kind)
@@ -50,24 +51,23 @@ def nap(seconds: float) -> float:
     return seconds
 
 
-async def fit_with(kind: Kind, ranks: FloatArray, beat: FloatArray) -> Model:
+async def fit_with(kind: Kind, history: History) -> ModelVersion:
     compute = Compute.of(kind, 1)
-    sessions = days(len(ranks))
     try:
-        return await compute.run(fit, ranks, beat, sessions, version=1, fitted_on=sessions[-1], penalty=0.05)
+        return await compute.run(fit, history, version=1)
     finally:
         await asyncio.to_thread(compute.close)
 
 
 async def test_process_thread_and_inline_give_equal_results_to_the_last_bit() -> None:
-    ranks, beat = drawn(1, {2: 1.0}, sessions=60)
-    inline, thread, process = [await fit_with(kind, ranks, beat) for kind in ("inline", "thread", "process")]
+    history = planted(0.5, sessions=200, tickers=20)
+    inline, thread, process = [await fit_with(kind, history) for kind in ("inline", "thread", "process")]
     assert inline == thread == process
-    assert len(inline.coefficients) == len(MODEL_NAMES)
+    assert inline.strength > 0
 
 
 async def test_arrays_travel_there_and_back(compute: Compute) -> None:
-    values = np.random.default_rng(2).standard_normal((30, len(MODEL_NAMES)))
+    values = np.random.default_rng(2).standard_normal((30, 19))
     values[3, 4] = np.nan
     np.testing.assert_array_equal(await compute.run(centred_ranks, values), centred_ranks(values))
 

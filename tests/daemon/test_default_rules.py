@@ -11,6 +11,7 @@ from alerts.rule import Action, Rule
 from daemon.config import load_settings
 from daemon.default_rules import DEFAULT_RULES
 from monitors.drift import prepare_reference
+from monitors.joint import prepare_joint
 from monitors.live import Call, Live, Outcome
 from monitors.reading import Reading, State
 from monitors.watch import Facts, WatchState, watch
@@ -57,12 +58,15 @@ def facts_of(session: int) -> Facts:
 def readings() -> dict[str, list[Reading]]:
     """What the monitors read once they know enough, by metric."""
     rng = np.random.default_rng(1)
-    reference = prepare_reference(rng.standard_normal((300, 40, 3)), FEATURES, window=20)
+    history = rng.standard_normal((300, 40, 3))
+    reference = prepare_reference(history, FEATURES, window=20)
     state = WatchState.start()
     for session in range(260):
         state, _ = watch(state, facts_of(session))
     facts = facts_of(260)
-    _, found = watch(state, replace(facts, features=rng.standard_normal((20, 40, 3)), reference=reference))
+    joint = prepare_joint(history, FEATURES, window=20)
+    window = rng.standard_normal((20, 40, 3))
+    _, found = watch(state, replace(facts, features=window, reference=reference, joint=joint))
     by_metric: dict[str, list[Reading]] = {}
     for reading in found:
         by_metric.setdefault(reading.metric, []).append(reading)
@@ -81,6 +85,12 @@ def test_every_rule_reads_something_that_the_monitors_measure(
     found = [reading for reading in readings.get(rule.metric, []) if rule.covers(reading)]
     assert found
     assert all(reading.state is not State.NO_DATA for reading in found)
+
+
+@pytest.mark.parametrize("name", sorted(DEFAULT_RULES))
+def test_every_rule_says_how_often_it_fires_by_chance(name: str) -> None:
+    said = rules()[name].false_alarms
+    assert "year" in said or "never by chance" in said
 
 
 @pytest.mark.parametrize("name", sorted(DEFAULT_RULES))

@@ -11,12 +11,14 @@ import pytest
 from daemon.clock import SystemClock
 from daemon.config import load_settings
 from daemon.config_error import ConfigError
-from daemon.feed import Feed, FeedError, Source, provider_names
+from daemon.feed import Feed, FeedError
 from daemon.observer import Observer
+from daemon.providers import provider_names
 from daemon.storage.calls import CallStore
 from daemon.storage.database import Database
 from market.panel import FIELDS, Panel
 from market.provider import Fetched, ProviderTimeoutError, TransientProviderError
+from market.provider_chain import Source
 from monitors.live import Outcome
 
 SESSION = date(2024, 3, 7)
@@ -30,7 +32,7 @@ class Scripted:
         self.answer = answer
         self.asked = 0
 
-    def fetch(self, tickers: object, start: date, end: date) -> Fetched:
+    async def fetch(self, tickers: object, start: date, end: date) -> Fetched:
         self.asked += 1
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -89,6 +91,8 @@ def test_the_fallback_is_asked_second_and_never_twice(tmp_path: Path) -> None:
     path.write_text('[market]\nfallback = "yahoo"')
     assert provider_names(load_settings(path).market) == ("yahoo",)
     assert provider_names(load_settings().market) == ("yahoo",)
+    path.write_text('[market]\nprices_file = "p.csv"\nfallback = ["file", "yahoo", "sample"]')
+    assert provider_names(load_settings(path).market) == ("yahoo", "file", "sample")
     path.write_text('[market]\nfallback = "file"')
     with pytest.raises(ConfigError, match='fallback = "file" needs prices_file'):
         load_settings(path)

@@ -27,7 +27,7 @@ def row(group: str, revision: int = 1, **values: object) -> Unsent:
                 "event": "firing",
                 "severity": 1,
                 "status": Status.PENDING,
-                "attempts": 0,
+                "faults": 0,
                 "created_at": AT,
                 "due_at": AT,
                 **values,
@@ -103,7 +103,7 @@ def test_nothing_is_folded_while_the_channel_fails() -> None:
 
 
 def test_a_message_that_keeps_failing_is_folded_with_those_it_holds_up() -> None:
-    stuck = row("g", 1, attempts=3, status=Status.RETRY)
+    stuck = row("g", 1, faults=3, status=Status.RETRY)
     later = row("g", 2, episode="2")
     (digest,) = fold([stuck, later], above=5, most=200, working=True).digests
     assert names(digest) == ["g/1", "g/2"]
@@ -136,7 +136,7 @@ rows_ = st.lists(
         event=st.sampled_from(["firing", "resolved", "reminder", "gate"]),
         severity=st.integers(0, 2),
         status=st.sampled_from([Status.PENDING, Status.RETRY, Status.UNKNOWN, Status.CLAIMED]),
-        attempts=st.integers(0, 4),
+        faults=st.integers(0, 4),
         told=st.booleans(),
     ),
     unique_by=lambda one: one.key,

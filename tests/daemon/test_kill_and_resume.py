@@ -6,8 +6,6 @@ import asyncio
 import json
 import random
 import signal
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,18 +13,16 @@ import pytest
 from sqlalchemy import func, select
 
 from daemon.storage.database import Database
-from daemon.storage.migrate import upgrade
 from daemon.storage.schema import runs
+from tests.daemon.nursery import Child, Nursery, nursery
 from tests.daemon.replays import START, dump, write_config, write_prices
 
-FOREWARN = Path(sys.executable).with_name("forewarn")
 KILLS = 20
 LOOK_S = 0.005
 
 
-async def start_replay(folder: Path, url: str) -> Process:
-    return await asyncio.create_subprocess_exec(
-        FOREWARN,
+def start_replay(nest: Nursery, folder: Path, url: str) -> Child:
+    return nest.start(
         "replay",
         "--prices",
         folder / "prices.parquet",
@@ -37,16 +33,14 @@ async def start_replay(folder: Path, url: str) -> Process:
         "--database",
         url,
         "--json",
-        stdout=PIPE,
-        stderr=DEVNULL,
+        output=folder / "summary.json",
     )
 
 
-async def finish_replay(folder: Path, url: str) -> dict[str, object]:
-    process = await start_replay(folder, url)
-    output, _ = await process.communicate()
-    assert process.returncode == 0
-    summary: dict[str, object] = json.loads(output)
+def finish_replay(nest: Nursery, folder: Path, url: str) -> dict[str, object]:
+    child = start_replay(nest, folder, url)
+    assert child.wait() == 0
+    summary: dict[str, object] = json.loads(child.output.read_text())
     return {key: value for key, value in summary.items() if key != "seconds"}
 
 
@@ -55,34 +49,30 @@ async def ledger_rows(store: Database) -> int:
         return int((await connection.execute(select(func.count()).select_from(runs))).scalar_one())
 
 
-async def kill_at(folder: Path, url: str, store: Database, rows: int) -> int:
+async def kill_at(nest: Nursery, folder: Path, url: str, store: Database, rows: int) -> int:
     """Start the replay, kill it once the ledger holds that many rows, return how it ended."""
-    process = await start_replay(folder, url)
-    while process.returncode is None and await ledger_rows(store) < rows:
-        await asyncio.wait([asyncio.create_task(process.wait())], timeout=LOOK_S)
-    if process.returncode is None:
-        process.send_signal(signal.SIGKILL)
-    await process.communicate()
-    return process.returncode or 0
+    child = start_replay(nest, folder, url)
+    while child.is_running() and await ledger_rows(store) < rows:
+        await asyncio.wait([asyncio.create_task(asyncio.Event().wait())], timeout=LOOK_S)
+    return child.kill()
 
 
 @pytest.mark.timeout(600)
 async def test_twenty_kills_leave_the_tables_of_an_undisturbed_run(
-    new_url: Callable[[], str], tmp_path: Path
+    migrated_url: Callable[[], str], tmp_path: Path
 ) -> None:
-    write_config(tmp_path)
+    write_config(tmp_path, executor="thread")
     write_prices(tmp_path)
-    undisturbed_url, killed_url = new_url(), new_url()
+    undisturbed_url, killed_url = migrated_url(), migrated_url()
     undisturbed, killed = Database(undisturbed_url), Database(killed_url)
     try:
-        await upgrade(undisturbed)
-        await upgrade(killed)
-        expected = await finish_replay(tmp_path, undisturbed_url)
-        total = await ledger_rows(undisturbed)
-        points = sorted(random.Random(20081015).sample(range(1, total), KILLS))
-        ends = [await kill_at(tmp_path, killed_url, killed, rows) for rows in points]
-        assert ends.count(-signal.SIGKILL) == KILLS
-        assert await finish_replay(tmp_path, killed_url) == expected
+        with nursery() as nest:
+            expected = await asyncio.to_thread(finish_replay, nest, tmp_path, undisturbed_url)
+            total = await ledger_rows(undisturbed)
+            points = sorted(random.Random(20081015).sample(range(1, total), KILLS))
+            ends = [await kill_at(nest, tmp_path, killed_url, killed, rows) for rows in points]
+            assert ends.count(-signal.SIGKILL) == KILLS
+            assert await asyncio.to_thread(finish_replay, nest, tmp_path, killed_url) == expected
         left, right = await dump(killed), await dump(undisturbed)
         assert left.keys() == right.keys()
         for table in left:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from daemon.cli import main
@@ -131,11 +135,133 @@ def test_bad_tables_are_named(run: Run, tmp_path: Path, words: tuple[str, ...], 
     code, out, err = run(*words)
     assert (code, out) == (3, "")
     assert text in err
+    code, out, err = run(*words, "--json")
+    assert (code, text in err) == (3, True)
+    error = json.loads(out)["error"]
+    assert (error["kind"], error["exit_code"], text in error["message"]) == ("bad_input", 3, True)
 
 
-def test_a_picture_that_cannot_be_written_is_bad_input(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("nowhere/p.png", "--plot nowhere/p.png: cannot be written: there is no folder nowhere"),
+        ("p.txt", "--plot p.txt: unknown kind of picture; give .png, .svg, .pdf"),
+        ("folder.png", "--plot folder.png: cannot be written"),
+    ],
+)
+def test_a_picture_that_cannot_be_written_is_bad_input(
+    run: Run, tmp_path: Path, path: str, text: str
+) -> None:
+    (tmp_path / "folder.png").mkdir()
     name = table(tmp_path, "r.csv", ret=np.random.default_rng(5).normal(0.001, 0.01, 600))
-    code, out, err = run("performance", name, "--return", "ret", "--plot", "nowhere/p.png")
-    assert code == 3
-    assert "--plot nowhere/p.png: cannot be written" in err
-    assert "Verdict" in out
+    code, out, err = run("performance", name, "--return", "ret", "--plot", path)
+    assert (code, out) == (3, "")
+    assert text in err
+
+
+COMMANDS = {
+    "drift": ("drift", "t{}", "t{}"),
+    "drift --column": ("drift", "t{}", "t{}", "--column", "a"),
+    "calibration": ("calibration", "t{}", "--probability", "a", "--outcome", "a"),
+    "performance": ("performance", "t{}", "--return", "a"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_column_of_nothing_cannot_be_judged_whatever_is_asked(
+    run: Run, tmp_path: Path, command: str, suffix: str
+) -> None:
+    table(tmp_path, f"t{suffix}", a=[None] * 50, name=["x"] * 50)
+    code, out, err = run(*(word.format(suffix) for word in COMMANDS[command]), "--json")
+    assert (code, err) == (2, "")
+    assert json.loads(out)["verdict"] == "no_data"
+
+
+@pytest.mark.parametrize("name", ["R.CSV", "R.PARQUET", "R.Csv.Gz"])
+def test_the_case_of_a_file_name_does_not_matter(run: Run, tmp_path: Path, name: str) -> None:
+    frame = pd.DataFrame({"ret": np.random.default_rng(5).normal(0.001, 0.01, 600)})
+    if name.endswith("PARQUET"):
+        frame.to_parquet(tmp_path / name)
+    else:
+        frame.to_csv(tmp_path / name, index=False, compression="gzip" if name.endswith("Gz") else None)
+    assert run("performance", name, "--return", "ret")[0] == 0
+
+
+def test_decimals_are_numbers(run: Run, tmp_path: Path) -> None:
+    returns = [
+        Decimal(round(1e4 * one)) / 10_000 for one in np.random.default_rng(5).normal(0.001, 0.01, 300)
+    ]
+    for width in (pa.decimal128(10, 4), pa.decimal256(40, 4)):
+        pq.write_table(pa.table({"ret": pa.array(returns, width)}), tmp_path / "d.parquet")
+        code, out, _ = run("performance", "d.parquet", "--return", "ret", "--json")
+        assert code == 0
+        assert json.loads(out)["readings"][0]["value"] == pytest.approx(float(sum(returns)) / 300)
+
+
+def dated(times: object) -> pd.DataFrame:
+    """Forecasts that were right for half a year and wrong after it, in a random order."""
+    rng = np.random.default_rng(11)
+    stated = np.full(366, 0.7)
+    came = np.where(np.arange(366) < 183, rng.random(366) < 0.7, rng.random(366) < 0.2).astype(int)
+    return pd.DataFrame({"p": stated, "y": came, "t": times}).sample(frac=1.0, random_state=3)
+
+
+def written_dates() -> dict[str, list[object]]:
+    days = [date(2023, 7, 1) + timedelta(days=i) for i in range(366)]
+    return {
+        "iso": [day.isoformat() for day in days],
+        "month first": [f"{day.month}/{day.day}/{day.year}" for day in days],
+        "day first": [f"{day.day}/{day.month}/{day.year}" for day in days],
+        "dotted": [f"{day:%d.%m.%Y} 09:30" for day in days],
+        "epoch": [86_400 * i + 1_688_000_000 for i in range(366)],
+        "zones": [
+            f"{day.isoformat()}T12:00:00{'+05:00' if i % 2 else '-05:00'}" for i, day in enumerate(days)
+        ],
+    }
+
+
+@pytest.mark.parametrize("kind", written_dates())
+def test_dates_are_sorted_as_dates_however_they_are_written(run: Run, tmp_path: Path, kind: str) -> None:
+    answers = []
+    for name, times in (("a.csv", np.arange(366)), ("b.csv", written_dates()[kind])):
+        dated(times).to_csv(tmp_path / name, index=False)
+        words = ("--probability", "p", "--outcome", "y", "--time", "t", "--json")
+        code, out, err = run("calibration", name, *words)
+        assert (code, err) == (1, "")
+        answers.append(json.loads(out))
+    assert answers[1] == answers[0]
+
+
+def test_dates_and_times_of_a_parquet_file_are_sorted_as_such(run: Run, tmp_path: Path) -> None:
+    answers = []
+    days = pd.date_range("2023-07-01", periods=366, tz="America/New_York")
+    for times in (np.arange(366), days, [day.date() for day in days], [str(day) for day in days]):
+        dated(times).to_parquet(tmp_path / "t.parquet")
+        words = ("--probability", "p", "--outcome", "y", "--time", "t", "--json")
+        answers.append(json.loads(run("calibration", "t.parquet", *words)[1]))
+    assert answers[1:] == answers[:1] * 3
+
+
+@pytest.mark.parametrize(
+    ("times", "text"),
+    [
+        (
+            ["1/2/2024", "3/4/2024"],
+            "row 1 holds '1/2/2024', which could be either of two days; write 2024-01-31",
+        ),
+        (["31/1/2024", "1/31/2024"], "row 2 holds '1/31/2024', which is no day"),
+        (["Jan 2, 2024", "Jan 3, 2024"], "row 1 holds 'Jan 2, 2024', which is no date or time"),
+        (["1/31/2024", "soon"], "row 2 holds 'soon', but row 1 is written like '1/31/2024'"),
+        (["2024-01-02T10:00:00Z", "2024-01-02T10:00"], "but row 1 has a zone"),
+        (["2024-01-02", ""], "row 2 is empty; fill it"),
+        (["10:00:00", "11:00:00"], "without a date"),
+        (["true", "false"], "times are needed"),
+    ],
+)
+def test_a_time_that_cannot_be_sorted_is_named(run: Run, tmp_path: Path, times: list[str], text: str) -> None:
+    table(tmp_path, "t.csv", p=[0.5, 0.6], y=[0, 1], t=times)
+    code, out, err = run("calibration", "t.csv", "--probability", "p", "--outcome", "y", "--time", "t")
+    assert (code, out) == (3, "")
+    assert "t.csv: column 't'" in err
+    assert text in err

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -213,10 +214,24 @@ class OutboxMachine(RuleBasedStateMachine):
         await self.database.aclose()
 
 
-def test_nothing_is_lost_doubled_or_out_of_order_whatever_happens(new_url: Callable[[], str]) -> None:
+def run(url: str, examples: int) -> None:
     run_state_machine_as_test(
-        type("Machine", (OutboxMachine,), {"url": new_url()}),
+        type("Machine", (OutboxMachine,), {"url": url}),
         settings=settings(
-            max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_nothing_is_lost_doubled_or_out_of_order_whatever_happens(new_url: Callable[[], str]) -> None:
+    url = new_url()
+    run(url, 20 if url.startswith("sqlite") else 6)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_nothing_is_lost_doubled_or_out_of_order_in_many_stories(new_url: Callable[[], str]) -> None:
+    run(new_url(), 200)

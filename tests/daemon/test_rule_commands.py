@@ -204,3 +204,33 @@ class TestRulesTest:
 
     def test_without_readings_it_says_so(self, run: Callable[..., Result]) -> None:
         assert "No reading is stored" in run("rules", "test", "--from", "2030-01-01").stdout
+
+
+RULE = '[rules.odd]\nmetric = "psi"\nsummary = "Odd"\nthreshold = 0.2\nsubject = "{glob}"\n'
+
+
+@pytest.mark.parametrize(
+    ("glob", "words"),
+    [
+        ("rsi_[14", "rules.odd.subject = 'rsi_[14': its [ is never closed"),
+        ("[]", "its [ is never closed"),
+        ("a[bc]d[", "its [ is never closed"),
+        ("", 'it matches nothing; write "*"'),
+    ],
+)
+def test_a_subject_that_is_no_glob_is_named_with_the_fix(tmp_path: Path, glob: str, words: str) -> None:
+    assert words in load(tmp_path, RULE.format(glob=glob))
+
+
+@pytest.mark.parametrize("glob", ["*", "rsi_[0-9]*", "[!a]x", "[]]", "a[[]b", "plain"])
+def test_a_subject_that_is_one_is_taken(tmp_path: Path, glob: str) -> None:
+    path = tmp_path / "fine.toml"
+    path.write_text(RULE.format(glob=glob))
+    assert load_settings(path).rules["odd"].subject == glob
+
+
+def test_a_broken_glob_of_a_route_or_a_window_is_named(tmp_path: Path) -> None:
+    route = '[[alerts.routes]]\nname = "r"\nrules = ["x["]\nchannels = ["console"]\n'
+    assert "alerts.routes.r.rules = 'x['" in load(tmp_path, route)
+    window = '[[alerts.windows]]\nname = "w"\nbegins = "22:00"\nends = "06:00"\nzone = "UTC"\nsubject = "["\n'
+    assert "alerts.windows.w.subject = '['" in load(tmp_path, window)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from daemon.storage.trading import PAPER, TradingStore
 from market.exchange import Exchange
 from monitors.reading import NoData, Reading
 from monitors.watch import DEFAULTS
+from tests.conftest import Kept
 from tests.daemon.replays import replay_short, short_settings
 
 SECTORS = {"IBM": "Computers", "MSFT": "Software"}
@@ -31,31 +33,47 @@ async def last_readings(database: Database) -> dict[tuple[str, str], Reading]:
 
 
 @pytest.fixture
-async def replayed(database: Database, exchange: Exchange, tmp_path: Path) -> Database:
+async def replayed(
+    kept: Kept,
+    kind: str,
+    new_url: Callable[[], str],
+    copy_url: Callable[[str], str],
+    exchange: Exchange,
+    tmp_path: Path,
+) -> AsyncIterator[Database]:
     settings = short_settings(tmp_path)
     market = settings.market.model_copy(update={"sectors": SECTORS})
-    await replay_short(database, settings.model_copy(update={"market": market}), exchange)
-    return database
+
+    async def fill(url: str) -> None:
+        store = Database(url, durable=False)
+        await replay_short(store, settings.model_copy(update={"market": market}), exchange)
+        await store.aclose()
+
+    database = Database(copy_url(kept.url("replayed", kind, new_url, fill)), durable=False)
+    yield database
+    await database.aclose()
 
 
 async def test_the_stored_readings_are_what_the_stored_tables_say(replayed: Database) -> None:
     found = await last_readings(replayed)
     same = (forecasts.c.session == outcomes.c.session) & (forecasts.c.ticker == outcomes.c.ticker)
     async with replayed.read() as connection:
-        query = select(forecasts.c.ticker, forecasts.c.probability, outcomes.c.beat).join(outcomes, same)
+        query = select(
+            forecasts.c.ticker, forecasts.c.direction, outcomes.c.came, forecasts.c.probability
+        ).join(outcomes, same)
         resolved = [row for row in await connection.execute(query) if None not in tuple(row)]
         closed = (await connection.execute(select(trades.c.return_))).scalars().all()
     hits: dict[str, list[bool]] = {
         name: [] for name in ("universe", "direction:up", "direction:down", "sector:Computers")
     }
-    for ticker, stated, beat in resolved:
-        hit = (stated >= 0.5) == (beat > 0.5)
-        names = ["universe", "direction:up" if stated >= 0.5 else "direction:down"]
+    for ticker, direction, came, _ in resolved:
+        hit = (direction == "up") == (came > 0.5)
+        names = ["universe", f"direction:{direction}"]
         for name in [*names, *(["sector:Computers"] if ticker == "IBM" else [])]:
             hits[name].append(hit)
-    for name, came in hits.items():
-        assert found["hit_rate", name].n == len(came) > 0
-        assert found["hit_rate", name].value == pytest.approx(np.mean(came))
+    for name, counted in hits.items():
+        assert found["hit_rate", name].n == len(counted) > 0
+        assert found["hit_rate", name].value == pytest.approx(np.mean(counted))
     assert sum(found["hit_rate", f"decile:{i}"].n for i in range(1, 11)) == len(resolved)
     assert not any(subject.startswith("regime") for _, subject in found)  # nobody says which one it is
     assert found["expectancy", "account"].n == len(closed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from sqlalchemy import select, update
 from daemon.clock import ReplayClock
 from daemon.compute import Compute
 from daemon.due import Due, due_of
-from daemon.feed import Feed, FeedError, Source
+from daemon.feed import Feed, FeedError
 from daemon.person import lift
 from daemon.session import Pipeline
 from daemon.sessions import Sessions
@@ -29,7 +30,9 @@ from market.exchange import Exchange
 from market.panel import Panel
 from market.price_file import read_prices
 from market.provider import Fetched, TransientProviderError
+from market.provider_chain import Source
 from market.sample import SAMPLE_PATH
+from tests.conftest import Kept, migrate
 from tests.daemon.replays import short_settings
 from trading.gate import GateState
 
@@ -45,7 +48,7 @@ class SampleProvider:
         self.published = date.max
         self.down = False
 
-    def fetch(self, tickers: object, start: date, end: date) -> Fetched:
+    async def fetch(self, tickers: object, start: date, end: date) -> Fetched:
         if self.down:
             raise TransientProviderError("the provider is down")
         stop = min(end, self.published)
@@ -101,14 +104,38 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(database: Database, exchange: Exchange, tmp_path: Path) -> Desk:
+async def desk(
+    kept: Kept,
+    kind: str,
+    new_url: Callable[[], str],
+    copy_url: Callable[[str], str],
+    exchange: Exchange,
+    tmp_path: Path,
+) -> AsyncIterator[Desk]:
+    """A desk that has kept its history and run its first session."""
+    settings = short_settings(tmp_path)
+
+    async def run_first(url: str) -> None:
+        await migrate(url)
+        store = Database(url, durable=False)
+        desk = Desk(store, settings, exchange)
+        await desk.pipeline.restore()
+        assert await desk.look() == 1
+        await store.aclose()
+
+    database = Database(copy_url(kept.url("first session", kind, new_url, run_first)), durable=False)
+    desk = Desk(database, settings, exchange)
+    await desk.pipeline.restore()
+    yield desk
+    await database.aclose()
+
+
+async def test_a_new_store_keeps_history_and_judges_the_newest_session_only(
+    database: Database, exchange: Exchange, tmp_path: Path
+) -> None:
     desk = Desk(database, short_settings(tmp_path), exchange)
     await desk.pipeline.restore()
     assert await desk.look() == 1
-    return desk
-
-
-async def test_a_new_store_keeps_history_and_judges_the_newest_session_only(desk: Desk) -> None:
     assert list(await desk.results("judge")) == [FIRST]
     assert len(await desk.results("features")) == 321
     assert await desk.gate() is GateState.ACTIVE

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.alert import Alert, AlertState, Known, Marks
 from alerts.button import Role
+from alerts.channels.channel import Sighting
 from alerts.channels.slack_bot import SlackBotChannel
 from alerts.channels.slack_socket import Press, SlackSocket, read_presses
 from alerts.group import Group
@@ -712,3 +713,69 @@ class TestMaking:
         assert made is not None
         assert made._buttons._granted(ANNA) == {Role.ACK, Role.PAUSE}
         assert made._buttons._granted(BORIS) == {Role.PAUSE}
+
+
+class TestNewerWord:
+    async def test_a_button_drawn_for_an_older_revision_is_refused_for_acknowledge_and_silence(
+        self, desk: Desk
+    ) -> None:
+        presses = [desk.press_of("acknowledge"), desk.press_of("silence")]
+        async with desk.database.write() as connection:
+            store = OutboxStore(connection)
+            await store.add("drift", 2, asdict(MESSAGE), MESSAGE.severity, ("slack",), at=NOW, wall=NOW)
+        for press in presses:
+            answer = await desk.press(press)
+            assert answer.startswith("Refused: There is newer word about drift than this was drawn for.")
+        assert (await desk.alert()).marks.acknowledged_by == ""
+        assert await desk.silences() == 0
+
+    async def test_a_button_that_names_no_message_is_refused(self, desk: Desk) -> None:
+        press = desk.press_of("acknowledge")
+        value = json.loads(press["actions"][0]["value"])
+        del value["key"]
+        press["actions"][0]["value"] = json.dumps(value)
+        assert (await desk.press(press)).startswith("Refused: There is newer word")
+
+    async def test_a_message_drawn_anew_is_still_known_as_ones_own(
+        self, slack: SlackApiStandIn, store: Database
+    ) -> None:
+        desk = Desk(slack, store)
+        await desk.tell()
+        desk.loop._buttons._store = "aaa"
+        own = replace(MESSAGE, store="aaa")
+        async with listening(desk.loop):
+            await desk.press(desk.press_of("acknowledge"))
+            await desk.until(lambda: "takes care of it" in json.dumps(desk.slack.top()[0].blocks))
+        assert (await desk.channel.find(own)).sighting is Sighting.ARRIVED
+        await desk.channel.aclose()
+
+    async def test_who_acknowledged_stands_in_the_message_drawn_anew(self, desk: Desk) -> None:
+        await desk.press(desk.press_of("acknowledge"))
+        await desk.until(lambda: "takes care of it" in json.dumps(desk.slack.top()[0].blocks))
+
+
+async def test_silencing_a_group_whose_name_looks_like_a_glob_silences_that_group_only(
+    slack: SlackApiStandIn, store: Database
+) -> None:
+    desk = Desk(slack, store)
+    await desk.tell()
+    odd = replace(MESSAGE, key="psi_[ab]*/1", group="psi_[ab]*")
+    async with store.write() as connection:
+        await GroupStore(connection).save([Group(odd.group, began=SESSION, count=1, is_open=True)])
+    desk.reference = await desk.channel.send(odd)
+    await desk.record(odd)
+    press = next(
+        interaction(one, channel=CHANNEL, message_ts=desk.reference.partition(":")[2])
+        for post in slack.top()
+        for block in post.blocks
+        if block["type"] == "actions"
+        for one in block["elements"]
+        if json.loads(one["value"])["verb"] == "silence" and json.loads(one["value"])["group"] == odd.group
+    )
+    async with listening(desk.loop):
+        assert (await desk.press(press)).startswith("Silenced: psi_[ab]*,")
+    async with store.read() as connection:
+        (made,) = await SilenceStore(connection).all()
+    assert made.covers(odd.group, odd.group, "x", NOW)
+    assert not made.covers("psi_about", "psi_about", "x", NOW)
+    await desk.channel.aclose()

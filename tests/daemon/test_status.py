@@ -14,9 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from alerts.message import Severity
 from daemon.config import load_settings
 from daemon.health import Health
-from daemon.status import Status, read_status
+from daemon.status import Status, _open_alerts, read_status
 from daemon.status_curve import MAX_POINTS, EquityPoint, thin
 from daemon.storage.database import Database
+from daemon.verbs import silence
+from tests.alerts.cases import BAD, DAY, GOOD, reading, rule
+from tests.daemon.judged import Court
 from tests.daemon.status_store import DAYS, NOW, clock_at, closed_at, fill
 from trading.gate import GateState
 
@@ -154,3 +157,20 @@ def curve(equity: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[EquityP
     start = date(2000, 1, 1)
     pairs = enumerate(zip(equity.tolist(), equity[::-1].tolist(), strict=True))
     return tuple(EquityPoint(start + timedelta(days=i), paper, ungated) for i, (paper, ungated) in pairs)
+
+
+async def test_what_is_pending_cannot_be_judged_or_is_held_back_is_listed_with_its_state(
+    database: Database,
+) -> None:
+    rules = (rule("fires"), rule("waits", for_sessions=3), rule("blind", metric="ks", no_data_sessions=1))
+    court = Court(database, rules)
+    await court.hear(reading(GOOD, DAY + timedelta(days=1), metric="ks"), a=BAD)
+    await court.hear(a=BAD)
+    async with database.write() as connection:
+        end = court.now + timedelta(days=1)
+        await silence(connection, "fires", starts=court.now, ends=end, reason="known", actor="anna")
+    await court.tick(minutes=1)
+    async with database.read() as connection:
+        alerts = await _open_alerts(connection, {one.name: one for one in rules})
+    listed = [(one.rule, one.state.value, one.silenced) for one in alerts]
+    assert listed == [("fires", "firing", True), ("blind", "no_data", False), ("waits", "pending", False)]

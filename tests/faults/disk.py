@@ -30,15 +30,16 @@ def small_disk(folder: Path, megabytes: int = 64) -> Iterator[Path]:
 
 
 @contextmanager
-def full(disk: Path, store: Path) -> Iterator[None]:
+def full(disk: Path, store: Path | None = None) -> Iterator[None]:
     """Fill the disk to its last byte while the block runs.
 
-    What the store had reserved for its log is given back first, or it would write there for a while.
+    What a SQLite store had reserved for its log is given back first, or it would write there for a while.
     """
     ballast = disk / "ballast"
     try:
-        with closing(sqlite3.connect(store, timeout=5.0)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if store is not None:
+            with closing(sqlite3.connect(store, timeout=5.0)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         with ballast.open("wb", buffering=0) as file:
             _fill(file.fileno())
         yield

@@ -1,6 +1,6 @@
 """The matrix: the same faults against Forewarn and Prometheus Alertmanager, all measured in one run.
 
-`python -m tests.faults.matrix` prints a table and writes docs/fault-matrix.md; it takes about five minutes.
+`python -m tests.faults.matrix` prints a table and writes docs/fault-matrix.md; it takes about seven minutes.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ import asyncio
 import platform
 import tempfile
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+import pytest
+
+from tests.faults.disk import full, small_disk
 from tests.faults.hook import Hook
 from tests.faults.systems import (
     ALERTMANAGER,
@@ -33,7 +37,9 @@ FEW: Final = 5
 STORM: Final = 1000
 DOWN_S: Final = 20.0
 
-Make = Callable[[Hook, Path], System]
+FULL_S: Final = 10.0
+
+Make = Callable[[Hook, Path, Path | None], System]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class Fault:
 
     what: str
     run: Callable[[System, Hook], Awaitable[str]]
+    small_disk: bool = False
 
 
 def names(count: int) -> list[str]:
@@ -138,12 +145,36 @@ async def storm(system: System, hook: Hook) -> str:
     )
 
 
+async def disk_full(system: System, hook: Hook) -> str:
+    """Fill the disk; alerts come meanwhile; then there is room again, and it is killed and started anew."""
+    await system.start()
+    await post_slowly(system)
+    await hook.quiet(3.0, 60)
+    late = names(2 * FEW)[FEW:]
+    with full(system.disk, system.store):
+        posting = asyncio.create_task(system.post(late))
+        await asyncio.sleep(FULL_S)
+    await posting
+    await asyncio.sleep(0.2)
+    await system.kill()
+    await system.start()
+    await hook.quiet(system.quiet_s, 60)
+    twice = sum(len(hook.telling(name)) > 1 for name in names(2 * FEW))
+    return f"{told(FEW, await system.untold(late))}, {twice} of {2 * FEW} told twice"
+
+
 FAULTS: Final = (
     Fault("SIGKILL 0.5 s after the alerts were accepted, before anybody was told; restart", killed_early),
     Fault("The first request is answered 429, Retry-After 2 s; the alert ends 10 s later", limited),
     Fault("SIGKILL after firing was told; restart; then the alerts end", restarted),
     Fault(
         "SIGKILL 1 s after the alerts were told; restart; the source says again that they fire", killed_late
+    ),
+    Fault(
+        f"The disk is full for {FULL_S:g} s while {FEW} more alerts come; SIGKILL 0.2 s after there is room "
+        "and they are accepted; restart",
+        disk_full,
+        small_disk=True,
     ),
     Fault(f"The receiver answers 500 for {DOWN_S:g} s", receiver_down),
     Fault(f"{STORM:,} alerts in one instant, a group each; the receiver takes one message a second", storm),
@@ -169,9 +200,14 @@ async def post_slowly(system: System, *, firing: bool = True) -> None:
 
 async def measure(fault: Fault, make: Make) -> str:
     """Run one fault against one system that has just been set up."""
-    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-")))
+        try:
+            disk = stack.enter_context(small_disk(folder / "disk", 16)) if fault.small_disk else None
+        except pytest.skip.Exception as skipped:
+            return f"not measured: {skipped.msg}"
         async with Hook() as hook:
-            system = make(hook, Path(folder))
+            system = make(hook, folder, disk)
             try:
                 return await fault.run(system, hook)
             finally:

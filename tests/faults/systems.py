@@ -51,9 +51,13 @@ class System(Protocol):
 
     Attributes:
         quiet_s: Seconds without a request after which nothing more is to be expected.
+        disk: Where its data are kept.
+        store: Its SQLite file; None where it has none.
     """
 
     quiet_s: float
+    disk: Path
+    store: Path | None
 
     async def start(self) -> None:
         """Start the process; wait until it takes alerts."""
@@ -81,9 +85,11 @@ class Forewarn:
 
     quiet_s = 12.0
 
-    def __init__(self, hook: Hook, folder: Path) -> None:
+    def __init__(self, hook: Hook, folder: Path, disk: Path | None = None) -> None:
         self._hook = hook
-        self._url = f"sqlite:///{folder}/store.db"
+        self.disk = disk or folder
+        self.store: Path | None = self.disk / "store.db"
+        self._url = f"sqlite:///{self.store}"
         self._log = folder / "worker.log"
         self._feed = _Script(rules=1000)
         self._nemesis: Nemesis | None = None
@@ -162,8 +168,10 @@ class Alertmanager:
 
     quiet_s = GROUP_INTERVAL_S + 2.0
 
-    def __init__(self, hook: Hook, folder: Path) -> None:
+    def __init__(self, hook: Hook, folder: Path, disk: Path | None = None) -> None:
         assert ALERTMANAGER is not None
+        self.disk = disk or folder
+        self.store: Path | None = None
         self._folder = folder
         self._config = folder / "alertmanager.yml"
         self._config.write_text(CONFIG.format(url=hook.url, wait=GROUP_WAIT_S, interval=GROUP_INTERVAL_S))
@@ -181,7 +189,7 @@ class Alertmanager:
             self._process = await asyncio.create_subprocess_exec(
                 ALERTMANAGER,
                 f"--config.file={self._config}",
-                f"--storage.path={self._folder / 'data'}",
+                f"--storage.path={self.disk / 'data'}",
                 f"--web.listen-address={self._address}",
                 "--cluster.listen-address=",
                 stdout=log,

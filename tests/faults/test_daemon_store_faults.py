@@ -1,4 +1,4 @@
-"""The daemon itself on a store that is locked, and then full: it lives on and serves no ACTIVE gate."""
+"""The daemon itself on a store that is locked, full or gone: it lives on and serves no ACTIVE gate."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from daemon.storage.database import Database
+from daemon.storage.migrate import upgrade
 from market.exchange import load_exchange
 from tests.daemon.test_live import (
     CONFIG,
@@ -40,11 +42,11 @@ url = "{url}"
 
 
 @asynccontextmanager
-async def daemon(folder: Path, store: Path) -> AsyncIterator[tuple[Process, str]]:
+async def daemon(folder: Path, url: str) -> AsyncIterator[tuple[Process, str]]:
     """Run the daemon; its page is told."""
     environment = {**os.environ, "FOREWARN_WEBHOOK_SECRET": SECRET}
     process = await asyncio.create_subprocess_exec(
-        FOREWARN, "run", "--config", folder / "config.toml", "--database", f"sqlite:///{store}",
+        FOREWARN, "run", "--config", folder / "config.toml", "--database", url,
         stdout=DEVNULL, stderr=PIPE, env=environment,
     )  # fmt: skip
     drain: asyncio.Task[bytes] | None = None
@@ -80,25 +82,48 @@ async def until_gate(page: str, *, active: bool, within_s: float) -> float:
     return loop.time() - begun_s
 
 
-@pytest.mark.timeout(240)
-async def test_the_daemon_serves_no_active_gate_while_its_store_is_locked_or_full(tmp_path: Path) -> None:
+@asynccontextmanager
+async def judged(folder: Path, url: str) -> AsyncIterator[tuple[Process, str]]:
+    """Run a daemon until it has judged the newest session and serves an ACTIVE gate; at the end it stops."""
     days = recent_sessions(load_exchange("XNYS"), 324)
-    write_recent_prices(tmp_path, days)
+    write_recent_prices(folder, days)
     async with WebhookStandIn() as webhook:
-        config = CONFIG.format(folder=tmp_path) + WEBHOOK.format(url=webhook.url)
-        (tmp_path / "config.toml").write_text(config)
-        with small_disk(tmp_path / "disk") as disk:
-            store = disk / "store.db"
-            async with daemon(tmp_path, store) as (process, page):
-                await until_judged(page, days[-1])
-                await until_gate(page, active=True, within_s=HEALTHY_S)
-                with locked(store):
-                    await until_gate(page, active=False, within_s=NOTICED_S)
-                await until_gate(page, active=True, within_s=HEALTHY_S)
-                with full(disk, store):
-                    await until_gate(page, active=False, within_s=NOTICED_S)
-                await until_gate(page, active=True, within_s=HEALTHY_S)
-                assert process.returncode is None
-                assert await stop(process) == 0
+        config = CONFIG.format(folder=folder) + WEBHOOK.format(url=webhook.url)
+        (folder / "config.toml").write_text(config)
+        async with daemon(folder, url) as (process, page):
+            await until_judged(page, days[-1])
+            await until_gate(page, active=True, within_s=HEALTHY_S)
+            yield process, page
+            await until_gate(page, active=True, within_s=HEALTHY_S)
+            assert process.returncode is None
+            assert await stop(process) == 0
     assert webhook.taken
     assert not webhook.repeats
+
+
+@pytest.mark.timeout(240)
+async def test_the_daemon_serves_no_active_gate_while_its_store_is_locked_or_full(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        store = disk / "store.db"
+        async with judged(tmp_path, f"sqlite:///{store}") as (_, page):
+            with locked(store):
+                await until_gate(page, active=False, within_s=NOTICED_S)
+            await until_gate(page, active=True, within_s=HEALTHY_S)
+            with full(disk, store):
+                await until_gate(page, active=False, within_s=NOTICED_S)
+
+
+@pytest.mark.timeout(240)
+async def test_the_daemon_outlives_a_postgres_that_is_stopped_and_started_again(
+    tmp_path: Path,
+    stoppable_postgres: Any,  # noqa: ANN401 - the package has no types
+) -> None:
+    url = stoppable_postgres.get_uri()
+    database = Database(url)
+    await upgrade(database)
+    await database.aclose()
+    async with judged(tmp_path, url) as (process, page):
+        await asyncio.to_thread(stoppable_postgres.stop)
+        await until_gate(page, active=False, within_s=NOTICED_S)
+        assert process.returncode is None
+        await asyncio.to_thread(stoppable_postgres.ensure_postgres_running)

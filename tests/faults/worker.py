@@ -9,11 +9,13 @@ and delivers what there is to tell. Only lives are killed, so that a death costs
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Final, Self
@@ -36,7 +38,11 @@ from daemon.delivery_settings import DeliverySettings
 from daemon.judge import Judge
 from daemon.log import configure_log
 from daemon.outage import is_outage
+from daemon.storage.channels import ChannelStore
 from daemon.storage.database import Database
+from daemon.storage.fallbacks import FallbackStore
+from daemon.storage.outbox import OutboxStore
+from daemon.storage.parcel import Status
 from monitors.reading import Reading, State
 from tests.stand_ins.slack_api import BOT_TOKEN
 from tests.stand_ins.slack_api import CHANNEL as SLACK_CHANNEL
@@ -47,7 +53,7 @@ SENDER: Final = "forewarn@example.org"
 CHUNK: Final = 1024
 """Bytes read at once: at the most so many are judged in one transaction."""
 UNPACED: Final = Pace(per_s=10_000.0, burst=10_000)
-LONGEST_LIFE_S: Final = 900
+LONGEST_LIFE_S: Final = 1800
 """Seconds after which a life, or the whole worker, ends by itself."""
 
 QUICK: Final = {
@@ -148,14 +154,52 @@ def channels_of(spec: Spec) -> tuple[Channel, ...]:
     return tuple(found)
 
 
-async def live(spec: Spec) -> None:
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """What every life inherits: made once, with no connection open and no statement left to compile."""
+
+    spec: Spec
+    database: Database
+    judge: Judge
+
+
+class _NotMeantError(Exception):
+    """Rolls back what was only done to have done it once."""
+
+
+async def warm(spec: Spec) -> Seed:
+    """Do everything once in a transaction that is rolled back, so that no life has to learn it anew."""
+    channels = tuple((channel.name, Severity.INFO) for channel in channels_of(spec))
+    judge = Judge(Rulebook(rules_of(spec)), Routing(channels), max_missing=0.2)
+    database, now = Database(spec.url), SystemClock().now()
+    with suppress(_NotMeantError):
+        async with database.write() as connection:
+            for value in (0.9, 0.1):
+                await judge.readings(connection, _readings(f"0 m0000 {value} warm".encode()), now, now)
+            store = OutboxStore(connection)
+            for channel, _ in channels:
+                for row in await store.unsent(channel):
+                    parcel = await store.claim(row, now=now, lease_s=1.0)
+                    assert parcel is not None
+                    await store.mark(parcel, Status.SENT, wall=now, reference="warm")
+            await store.abandon_claims(now=now)
+            await store.strays([channel for channel, _ in channels])
+            await ChannelStore(connection).all()
+            raise _NotMeantError
+    async with database.read() as connection:
+        for channel, _ in channels:
+            await OutboxStore(connection).unsent(channel)
+        await FallbackStore(connection).due(before=now, failing=[])
+    await database.aclose()
+    return Seed(spec, database, judge)
+
+
+async def live(seed: Seed) -> None:
     """Judge and deliver until the feed ends; a store that fails for a while is waited for."""
-    channels = channels_of(spec)
-    names = tuple((channel.name, Severity.INFO) for channel in channels)
-    database, clock = Database(spec.url), SystemClock()
+    spec, database, judge = seed.spec, seed.database, seed.judge
+    channels, clock = channels_of(spec), SystemClock()
     settings = DeliverySettings.model_validate(spec.delivery)
     delivery = Delivery(database, channels, settings, clock)
-    judge = Judge(Rulebook(rules_of(spec)), Routing(names), max_missing=0.2)
     await delivery.recover()
     reader, writer = await asyncio.open_connection("127.0.0.1", spec.feed)
     stop = asyncio.Event()
@@ -203,7 +247,7 @@ def _readings(line: bytes) -> tuple[Reading, ...]:
     )
 
 
-def _be_born(spec: Spec) -> int:
+def _be_born(seed: Seed) -> int:
     """Fork a life. Returns its process id, in the parent only."""
     pid = os.fork()
     if pid:
@@ -211,7 +255,7 @@ def _be_born(spec: Spec) -> int:
     signal.alarm(LONGEST_LIFE_S)
     code = 1
     try:
-        asyncio.run(live(spec))
+        asyncio.run(live(seed))
         code = 0
     except BaseException:  # whatever it is, this process must not go on as its parent
         structlog.get_logger("worker").exception("a life ended")
@@ -225,9 +269,12 @@ def main() -> None:
     signal.alarm(LONGEST_LIFE_S)
     spec = Spec.read(sys.argv[1])
     configure_log(json=True)
+    seed = asyncio.run(warm(spec))
+    gc.collect()
+    gc.freeze()  # what lives inherit is not looked through by each of them
     print(json.dumps({"ready": os.getpid()}), flush=True)  # noqa: T201 -- its output
     for _ in sys.stdin:
-        pid = _be_born(spec)
+        pid = _be_born(seed)
         print(json.dumps({"born": pid}), flush=True)  # noqa: T201 -- its output
         _, status = os.waitpid(pid, 0)
         print(json.dumps({"ended": os.waitstatus_to_exitcode(status)}), flush=True)  # noqa: T201

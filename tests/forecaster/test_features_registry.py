@@ -14,9 +14,6 @@ from forecaster.features import (
     FEATURE_NAMES,
     FEATURES,
     LONGEST_LOOKBACK,
-    MODEL_FEATURES,
-    MODEL_LOOKBACK,
-    MODEL_NAMES,
     Feature,
     Layer,
     Tier,
@@ -56,14 +53,6 @@ def test_a_feature_says_what_it_is_and_who_described_it_first(feature: Feature) 
     compute = feature.compute.func if isinstance(feature.compute, partial) else feature.compute
     assert year.search(inspect.getdoc(compute) or "")
     assert compute.__module__ == f"forecaster.features.{feature.layer}"
-
-
-def test_the_model_reads_features_that_differ_between_tickers_and_need_daily_bars_alone() -> None:
-    assert tuple(feature.name for feature in FEATURES if feature.in_model) == MODEL_NAMES
-    assert max(feature.lookback for feature in MODEL_FEATURES) == MODEL_LOOKBACK == 253
-    for feature in MODEL_FEATURES:
-        assert set(feature.inputs) <= {*BARS, "market"}
-        assert feature.layer is not Layer.BREADTH
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=FEATURE_NAMES)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from forecaster.features import MODEL_FEATURES, MODEL_LOOKBACK, feature_matrix
+from forecaster.features import feature_matrix
+from forecaster.signals import features_of, usable_signals
 from forecaster.tier import Tier
 from forecaster.window import make_window
 from market.panel import FIELDS, FloatArray, Panel
@@ -117,13 +118,15 @@ def test_a_hole_in_everything_gives_the_features_of_a_history_without_it() -> No
     for values in arrays.values():
         values[~hole] = NAN
     found = make_window(changed(whole, **arrays), STOCKS, BENCHMARK)
-    holed = feature_matrix(found, MODEL_FEATURES)
+    read = features_of(usable_signals(found))
+    holed = feature_matrix(found, read)
     without = make_window(whole.select(hole), STOCKS, BENCHMARK)
-    assert_array_equal(holed, feature_matrix(without, MODEL_FEATURES))
+    assert_array_equal(holed, feature_matrix(without, read))
     assert_array_equal(feature_matrix(found), feature_matrix(without))
     assert np.isfinite(holed).all()
-    shorter = make_window(changed(whole, **arrays).rows(400 - MODEL_LOOKBACK - 3, 400), STOCKS, BENCHMARK)
-    assert_array_equal(feature_matrix(shorter, MODEL_FEATURES), holed)
+    longest = max(feature.lookback for feature in read)
+    shorter = make_window(changed(whole, **arrays).rows(400 - longest - 3, 400), STOCKS, BENCHMARK)
+    assert_array_equal(feature_matrix(shorter, read), holed)
 
 
 def test_series_sectors_and_extras_follow_the_sessions_and_tickers_that_are_kept() -> None:

@@ -1,195 +1,192 @@
+"""Yahoo, through yfinance itself, against a local server that answers as Yahoo does."""
+
 from __future__ import annotations
 
-import inspect
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import yfinance
-import yfinance.exceptions
-from yfinance.base import TickerBase
-from yfinance.scrapers.history import PriceHistory
 
-from market.provider import PermanentProviderError, PriceProvider, TransientProviderError
-from market.yahoo import YahooProvider, fetch
+from market.guard import Limits, Request
+from market.provider import (
+    PermanentProviderError,
+    PriceProvider,
+    ProviderTimeoutError,
+    TransientProviderError,
+)
+from market.yahoo import YahooProvider
+from tests.market.provider_cases import END, QUICK, START, JumpingTimer, assert_told, guard, truth
+from tests.stand_ins.market import Fault, MarketStandIn
 
-START, END = date(2024, 1, 2), date(2024, 1, 4)
-
-Answer = pd.DataFrame | Exception | threading.Event
-
-
-def bars(*days: str, close: float = 10.0, zone: str = "America/New_York") -> pd.DataFrame:
-    index = pd.DatetimeIndex(days, name="Date").tz_localize(zone)
-    columns = {"Open": close, "High": close + 1, "Low": close - 1, "Close": close, "Adj Close": close / 2}
-    return pd.DataFrame({**columns, "Volume": 1000}, index=index)
-
-
-class StandIn:
-    """What yfinance.Ticker is asked, and the answers it gives."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Answer] = {}
-        self.asked: list[tuple[str, dict[str, object]]] = []
-
-    def __call__(self, ticker: str) -> StandInTicker:
-        return StandInTicker(self, ticker)
-
-
-class StandInTicker:
-    def __init__(self, book: StandIn, ticker: str) -> None:
-        self.book, self.ticker = book, ticker
-
-    def history(self, **options: object) -> pd.DataFrame:
-        self.book.asked.append((self.ticker, options))
-        answer = self.book.answers[self.ticker]
-        if isinstance(answer, threading.Event):
-            answer.wait(30)
-            return pd.DataFrame()
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+BOTH = ("MSFT", "AAPL")
 
 
 @pytest.fixture
-def yahoo(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    book = StandIn()
-    monkeypatch.setattr(yfinance, "Ticker", book)
+async def yahoo(tmp_path: Path) -> AsyncIterator[MarketStandIn]:
+    yfinance.set_tz_cache_location(str(tmp_path))  # its cookies go there, too
     hidden = yfinance.config.debug.hide_exceptions
-    yield book
+    async with MarketStandIn() as stand_in:
+        yield stand_in
     yfinance.config.debug.hide_exceptions = hidden
 
 
-def test_bars_come_back_as_a_panel_in_the_order_asked(yahoo: StandIn) -> None:
-    yahoo.answers = {
-        "MSFT": bars("2024-01-02", "2024-01-03", "2024-01-04"),
-        "AAPL": bars("2024-01-03", "2024-01-04", close=20),
-    }
-    provider: PriceProvider = YahooProvider()
-    fetched = provider.fetch(["MSFT", "AAPL"], START, END)
-    assert fetched.failed == ()
-    assert fetched.panel.tickers == ("MSFT", "AAPL")
-    assert fetched.panel.sessions == (date(2024, 1, 2), date(2024, 1, 3), date(2024, 1, 4))
-    np.testing.assert_array_equal(fetched.panel.close, [[10, np.nan], [10, 20], [10, 20]])
-    np.testing.assert_array_equal(fetched.panel.adj_close[1], [5, 10])
-    np.testing.assert_array_equal(fetched.panel.open[1], [10, 20])
-    np.testing.assert_array_equal(fetched.panel.high[1], [11, 21])
-    np.testing.assert_array_equal(fetched.panel.low[1], [9, 19])
-    np.testing.assert_array_equal(fetched.panel.volume[1], [1000, 1000])
+def provider(
+    yahoo: MarketStandIn, limits: Limits = QUICK, seen: list[Request] | None = None
+) -> YahooProvider:
+    return YahooProvider(guard(limits=limits, seen=seen), url=yahoo.yahoo)
 
 
-def test_unadjusted_daily_bars_are_asked_for_with_a_time_out_and_without_a_stored_copy(
-    yahoo: StandIn,
+async def test_bars_come_back_as_a_panel_in_the_order_asked_for_one_request_each(
+    yahoo: MarketStandIn,
 ) -> None:
-    yahoo.answers = {"MSFT": bars("2024-01-02")}
-    YahooProvider(request_timeout_s=3).fetch(["MSFT", "MSFT"], START, END)
-    options = {"start": "2024-01-02", "interval": "1d", "auto_adjust": False, "actions": False, "timeout": 3}
-    assert yahoo.asked == [("MSFT", options)]
-    assert yfinance.config.debug.hide_exceptions is False
+    asked: PriceProvider = provider(yahoo)
+    assert_told(await asked.fetch([*BOTH, "MSFT"], START, END), BOTH)
+    assert (yahoo.asked("MSFT"), yahoo.asked("AAPL"), len(yahoo.log)) == (1, 1, 2)
 
 
-def test_bars_outside_the_range_are_left_out_by_the_exchange_s_own_date(yahoo: StandIn) -> None:
-    days = ("2024-01-01", "2024-01-02", "2024-01-04", "2024-01-05")
-    yahoo.answers = {"7203.T": bars(*days, zone="Asia/Tokyo")}
-    assert fetch(["7203.T"], START, END).panel.sessions == (date(2024, 1, 2), date(2024, 1, 4))
+async def test_a_hundred_tickers_come_in_time_with_nothing_lost_and_no_request_too_early(
+    yahoo: MarketStandIn,
+) -> None:
+    tickers = tuple(f"T{n:03}" for n in range(100))
+    yahoo.latency_s, yahoo.busy_every = 0.2, 20
+    began = time.monotonic()
+    fetched = await provider(yahoo, Limits(per_s=20.0, at_once=8, timeout_s=8.0)).fetch(tickers, START, END)
+    assert time.monotonic() - began < 15.0
+    assert (fetched.failed, fetched.panel.tickers) == ((), tickers)
+    assert not np.isnan(fetched.panel.close).any()
+    assert len(fetched.panel.sessions) == len(truth(("IBM",)).sessions)
+    assert sum(seen.status == 429 for seen in yahoo.log) == 5
+    assert yahoo.too_early(on_its_way_s=0.25) == []
 
 
-def test_a_ticker_that_failed_is_a_column_of_nan_with_its_reason(yahoo: StandIn) -> None:
-    frame = bars("2024-01-02")
-    yahoo.answers = {
-        "GONE": yfinance.exceptions.YFPricesMissingError("GONE", "(1d 2024-01-02)"),
-        "MSFT": frame,
-        "NONE": frame.iloc[:0],
-        "ODD": frame.drop(columns="Adj Close"),
-        "SLOW": TimeoutError("timed out"),
-    }
-    fetched = fetch(list(yahoo.answers), START, END)
-    reasons = dict(fetched.failed)
-    assert list(reasons) == ["GONE", "NONE", "ODD", "SLOW"]
-    assert "no price data found" in reasons["GONE"]
-    assert reasons["NONE"] == "Yahoo has no bars from 2024-01-02 to 2024-01-04"
-    assert "the answer lacks the columns Adj Close" in reasons["ODD"]
-    assert reasons["SLOW"] == "TimeoutError: timed out"
-    assert np.isnan(fetched.panel.close).tolist() == [[True, False, True, True, True]]
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.BUSY_SILENT,
+        Fault.SERVER_ERROR,
+        Fault.RESET,
+        Fault.TRUNCATED,
+        Fault.HTML,
+        Fault.OTHER_JSON,
+        Fault.UNAUTHORIZED,
+        Fault.CONFLICTING,
+        Fault.WRONG_ZONE,
+    ],
+)
+async def test_a_fault_that_passes_costs_a_second_request_and_nothing_else(
+    yahoo: MarketStandIn, fault: Fault
+) -> None:
+    yahoo.faults["AAPL"] = [fault]
+    assert_told(await provider(yahoo).fetch(BOTH, START, END), BOTH)
+    assert (yahoo.asked("AAPL"), yahoo.asked("MSFT")) == (2, 1)
 
 
-def test_impossible_values_are_unknown_and_a_row_of_nothing_is_no_session(yahoo: StandIn) -> None:
-    frame = bars("2024-01-02", "2024-01-03", "2024-01-04")
-    frame.iloc[0, :5] = np.nan
-    frame["Volume"] = [0.0, -1.0, 7.0]
-    frame.loc[frame.index[1], "Open"] = 0.0
-    frame.loc[frame.index[2], "Low"] = np.inf
-    yahoo.answers = {"MSFT": frame}
-    panel = fetch(["MSFT"], START, END).panel
-    assert panel.sessions == (date(2024, 1, 3), date(2024, 1, 4))
-    np.testing.assert_array_equal(panel.open, [[np.nan], [10]])
-    np.testing.assert_array_equal(panel.low, [[9], [np.nan]])
-    np.testing.assert_array_equal(panel.volume, [[np.nan], [7]])
+@pytest.mark.parametrize("fault", [Fault.BUSY, Fault.BUSY_UNTIL])
+async def test_no_request_is_made_before_retry_after_not_even_by_yfinance_itself(
+    yahoo: MarketStandIn, fault: Fault
+) -> None:
+    yahoo.retry_after = "2"
+    yahoo.faults["AAPL"] = [fault]
+    assert_told(await provider(yahoo).fetch(["AAPL"], START, END), ("AAPL",))
+    first, second = yahoo.log
+    assert second.at_s - first.answered_s >= 1.99
 
 
-def test_no_answer_at_all_is_an_error_that_may_pass(yahoo: StandIn) -> None:
-    yahoo.answers = {"A": ConnectionError("no route"), "B": ConnectionError("no route")}
-    expected = (
-        r"answered for none of 2 tickers \(A: ConnectionError: no route\); check the network, and ask again"
-    )
-    with pytest.raises(TransientProviderError, match=expected):
-        fetch(["A", "B"], START, END)
+@pytest.mark.parametrize("fault", [Fault.DOUBLED, Fault.FUTURE])
+async def test_doubled_and_future_bars_are_left_out(yahoo: MarketStandIn, fault: Fault) -> None:
+    yahoo.faults["AAPL"] = [fault]
+    assert_told(await provider(yahoo).fetch(BOTH, START, END), BOTH)
+    assert yahoo.asked("AAPL") == 1
 
 
-def test_unknown_tickers_are_an_answer_not_an_error(yahoo: StandIn) -> None:
-    yahoo.answers = {"A": yfinance.exceptions.YFTzMissingError("A")}
-    fetched = fetch(["A"], START, END)
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Fault.UNKNOWN, "No data found, symbol may be delisted"),
+        (Fault.EMPTY, "no price data found"),
+        (Fault.SERVER_ERROR, "500"),
+        (Fault.HTML, "the answer is no whole JSON (200, 61 bytes of text/html"),
+        (Fault.TRUNCATED, "the answer is no whole JSON (200"),
+        (Fault.OTHER_JSON, "the answer is not a chart"),
+        (Fault.WRONG_ZONE, "gmtoffset is -18000, which Asia/Tokyo never is"),
+        (Fault.CONFLICTING, "two different bars of 2012-12-03"),
+        (Fault.UNAUTHORIZED, "Yahoo refuses to answer (401)"),
+    ],
+)
+async def test_a_ticker_that_failed_is_a_column_of_nan_with_its_reason(
+    yahoo: MarketStandIn, fault: Fault, reason: str
+) -> None:
+    yahoo.faults["AAPL"] = [fault] * 9
+    fetched = await provider(yahoo).fetch(BOTH, START, END)
+    assert [ticker for ticker, _ in fetched.failed] == ["AAPL"]
+    assert reason in fetched.failed[0][1]
+    assert np.isnan(fetched.panel.close).all(axis=0).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("fault", [Fault.HANG, Fault.DRIP])
+async def test_an_answer_that_does_not_end_is_a_time_out(yahoo: MarketStandIn, fault: Fault) -> None:
+    yahoo.faults["AAPL"] = [fault] * 9
+    seen: list[Request] = []
+    limits = replace(QUICK, timeout_s=0.5, attempts=2)
+    fetched = await provider(yahoo, limits, seen).fetch(BOTH, START, END)
+    assert [ticker for ticker, _ in fetched.failed] == ["AAPL"]
+    assert [(request.what, request.timed_out) for request in seen if request.failure] == [("AAPL", True)] * 2
+
+
+async def test_where_nobody_answers_the_error_may_pass(yahoo: MarketStandIn) -> None:
+    yahoo.always = Fault.SERVER_ERROR
+    with pytest.raises(TransientProviderError, match=r"yahoo answered for none of 2 tickers \(MSFT: 500"):
+        await provider(yahoo).fetch(BOTH, START, END)
+    yahoo.always = Fault.HANG
+    with pytest.raises(ProviderTimeoutError):
+        await provider(yahoo, replace(QUICK, timeout_s=0.2, attempts=1)).fetch(["AAPL"], START, END)
+
+
+async def test_a_fetch_that_takes_too_long_keeps_what_came(yahoo: MarketStandIn) -> None:
+    yahoo.faults["AAPL"] = [Fault.HANG]
+    fetched = await provider(yahoo, replace(QUICK, timeout_s=2.0, fetch_s=1.0)).fetch(BOTH, START, END)
+    assert fetched.failed == (("AAPL", "no answer within 1 s"),)
+
+
+async def test_unknown_tickers_are_an_answer_not_an_error(yahoo: MarketStandIn) -> None:
+    fetched = await provider(yahoo).fetch(["NOPE"], START, END)
     assert fetched.panel.close.shape == (0, 1)
-    assert [ticker for ticker, _ in fetched.failed] == ["A"]
+    assert [ticker for ticker, _ in fetched.failed] == ["NOPE"]
 
 
-def test_a_rate_limit_stops_the_questions_that_were_not_asked_yet(yahoo: StandIn) -> None:
-    tickers = [f"T{n}" for n in range(50)]
-    yahoo.answers = dict.fromkeys(tickers, yfinance.exceptions.YFRateLimitError())
-    with pytest.raises(TransientProviderError, match="Too Many Requests"):
-        fetch(tickers, START, END)
-    assert len(yahoo.asked) <= 8
+async def test_a_ban_stops_the_questions_that_were_not_asked_yet(yahoo: MarketStandIn) -> None:
+    yahoo.always, yahoo.retry_after = Fault.BUSY, "3600"
+    tickers = [f"T{n:03}" for n in range(50)]
+    with pytest.raises(TransientProviderError, match="yahoo wants no request for another"):
+        await provider(yahoo).fetch(tickers, START, END)
+    assert len(yahoo.log) <= QUICK.at_once
 
 
-def test_what_came_before_a_rate_limit_is_kept(yahoo: StandIn) -> None:
-    yahoo.answers = {"A": bars("2024-01-02"), "B": yfinance.exceptions.YFRateLimitError()}
-    fetched = fetch(["A", "B"], START, END)
-    assert fetched.panel.close[0, 0] == 10
-    assert "Rate limited" in dict(fetched.failed)["B"]
+async def test_a_failed_answer_is_not_kept_for_the_next_fetch(yahoo: MarketStandIn) -> None:
+    asked = provider(yahoo)
+    yahoo.faults["AAPL"] = [Fault.UNKNOWN]
+    assert (await asked.fetch(["AAPL"], START, END)).failed != ()
+    assert_told(await asked.fetch(["AAPL"], START, END), ("AAPL",))
 
 
-def test_a_ticker_that_never_answers_fails_at_the_time_out(yahoo: StandIn) -> None:
-    never = threading.Event()
-    yahoo.answers = {"A": bars("2024-01-02"), "B": never}
-    try:
-        fetched = YahooProvider(fetch_timeout_s=0.2).fetch(["A", "B"], START, END)
-    finally:
-        never.set()
-    assert fetched.failed == (("B", "TimeoutError: no answer within 0.2 s"),)
+async def test_asking_for_nothing_gives_an_empty_panel(yahoo: MarketStandIn) -> None:
+    assert (await provider(yahoo).fetch([], START, END)).panel.close.shape == (0, 0)
+    assert (yahoo.log, yahoo.others) == ([], [])
 
 
-def test_asking_for_nothing_gives_an_empty_panel(yahoo: StandIn) -> None:
-    assert fetch([], START, END).panel.close.shape == (0, 0)
-    assert yahoo.asked == []
-
-
-def test_a_missing_library_is_an_error_that_will_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_library_is_an_error_that_will_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yfinance", None)
     with pytest.raises(PermanentProviderError, match="yfinance cannot be imported"):
-        fetch(["A"], START, END)
+        await YahooProvider(guard(timer=JumpingTimer())).fetch(["A"], date(2024, 1, 2), date(2024, 1, 4))
 
 
 def test_importing_the_module_does_not_load_the_library() -> None:
-    check = "import market.yahoo, sys; sys.exit('yfinance' in sys.modules)"
+    check = "import market.yahoo, sys; sys.exit('yfinance' in sys.modules or 'curl_cffi' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True, timeout=60)  # noqa: S603  (constants only)
-
-
-def test_the_stand_in_is_asked_only_what_the_library_understands(yahoo: StandIn) -> None:
-    yahoo.answers = {"A": bars("2024-01-02")}
-    fetch(["A"], START, END)
-    assert hasattr(TickerBase, "history")
-    assert set(yahoo.asked[0][1]) <= set(inspect.signature(PriceHistory.history).parameters)

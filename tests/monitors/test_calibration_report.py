@@ -50,6 +50,54 @@ def test_basketball_forecasts_are_a_breach_and_are_caught_within_2000_games(game
     assert "alarm at the 1,5" in evidence.detail
 
 
+def test_the_calibration_error_is_debiased_and_told_beside_its_own_band() -> None:
+    rng = np.random.default_rng(8)
+    values, raw, unlikely = [], [], 0
+    for _ in range(100):
+        stated = rng.uniform(0.3, 0.7, 250)
+        reading = of(calibration_report(stated, (rng.random(250) < stated).astype(float)), "ece")
+        values.append(reading.value)
+        raw.append(float(reading.detail.split("raw ")[1].split(")")[0]))
+        assert reading.evidence is not None
+        assert reading.evidence.p_value is not None
+        unlikely += reading.evidence.p_value <= 0.05
+    assert np.mean(raw) > 0.07  # what chance alone puts there
+    assert np.mean(values) < 0.65 * np.mean(raw)
+    assert 1 <= unlikely <= 11
+    came = (rng.random(4_000) < 0.6).astype(float)
+    wrong = of(calibration_report(np.full(4_000, 0.7), came), "ece")
+    assert wrong.value == pytest.approx(abs(float(came.mean()) - 0.7), abs=0.002)
+
+
+def test_the_order_of_rows_with_equal_probabilities_changes_no_reading() -> None:
+    rng = np.random.default_rng(9)
+    stated = rng.choice([0.4, 0.5, 0.55, 0.6], 600)
+    came = (rng.random(600) < stated).astype(float)
+    by_outcome = np.argsort(came, kind="stable")
+    mixed, ordered = (
+        of(calibration_report(stated[at], came[at]), "ece") for at in (np.arange(600), by_outcome)
+    )
+    assert mixed.value == pytest.approx(ordered.value, abs=1e-12)
+    assert mixed.detail == ordered.detail
+
+
+def test_a_common_shock_of_each_day_is_no_calibration_error() -> None:
+    rng = np.random.default_rng(10)
+    found = {True: 0, False: 0}
+    for _ in range(40):
+        day = np.repeat(np.arange(40), 60)
+        stated = rng.uniform(0.45, 0.55, 2_400)
+        shock = np.repeat(rng.normal(0, 0.25, 40), 60)
+        came = (rng.random(2_400) < np.clip(stated + shock, 0, 1)).astype(float)
+        for known in found:
+            evidence = of(calibration_report(stated, came, day if known else None), "ece").evidence
+            assert evidence is not None
+            assert evidence.p_value is not None
+            found[known] += evidence.p_value <= 0.01
+    assert found[True] <= 3
+    assert found[False] >= 8
+
+
 def test_without_miscalibration_one_file_in_a_hundred_is_in_breach() -> None:
     rng = np.random.default_rng(1)
     breaches = 0

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
@@ -30,6 +30,7 @@ def naive_spiegelhalter(stated: FloatArray, came: FloatArray) -> float:
     return float(above / math.sqrt(sum((1 - 2 * p) ** 2 * p * (1 - p) for p in stated)))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 200))
 def test_the_z_values_equal_their_naive_twins(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
@@ -82,6 +83,7 @@ def test_a_halved_edge_is_found_in_two_of_three_at_250() -> None:
     assert found / 2_000 >= 0.65
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_gains_of_all_times_equal_those_of_each(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from monitors.live import Call, Live, Outcome, Sent, live_readings
+from monitors.live import Call, Live, Outcome, Requests, Sent, live_readings
 from monitors.reading import NoData, Reading, State
 from monitors.settings import WatchSettings
 
@@ -95,6 +95,14 @@ def test_only_a_second_provider_has_a_fallback_rate() -> None:
     rate = found["fallback_rate", "provider:file"]
     assert (rate.value, rate.n, rate.state) == (0.4, 20, State.BREACH)
     assert ("fallback_rate", "provider:yahoo") not in found
+
+
+@pytest.mark.parametrize(("failed", "state"), [(5, State.OK), (11, State.WARN), (20, State.BREACH)])
+def test_requests_that_failed_are_told_however_well_they_were_made_up_for(failed: int, state: State) -> None:
+    found = read(live(requests=(Requests("yahoo", 100, failed), Requests("eodhd", 100, 0))))
+    rate = found["request_failure_rate", "provider:yahoo"]
+    assert (rate.value, rate.state) == (failed / 100, state)
+    assert ("request_failure_rate", "provider:eodhd") not in found
 
 
 def test_a_message_that_waits_too_long_is_slow_before_it_is_delivered() -> None:

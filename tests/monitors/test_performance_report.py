@@ -78,6 +78,8 @@ def test_a_short_series_is_judged_by_its_mean_alone() -> None:
         (np.full(50, np.nan), NoData.MISSING),
         (np.append(np.linspace(-0.01, 0.01, 50), np.inf), NoData.INFINITE),
         (np.zeros(50), NoData.CONSTANT),
+        (np.full(50, -0.01), NoData.CONSTANT),
+        (0.001 + 1e-9 * np.random.default_rng(8).standard_normal(50), NoData.CONSTANT),
     ],
 )
 def test_what_cannot_be_judged_says_why(
@@ -95,7 +97,26 @@ def test_returns_beyond_the_bound_are_cut_and_counted() -> None:
     assert "1 returns cut to 0.2" in of(report, "expectancy").detail
 
 
+@pytest.mark.parametrize("place", [0, 100, 299])
+def test_a_return_of_minus_everything_is_a_breach_wherever_it_stands(place: int) -> None:
+    returns = np.random.default_rng(9).normal(0.005, 0.01, 300)
+    returns[place] = -1.0
+    report = performance_report(returns)
+    assert of(report, "drawdown").value == 1.0
+    assert of(report, "drawdown").state is State.BREACH
+    assert report.verdict is State.BREACH
+
+
+def test_returns_too_great_to_compound_leave_the_drawdown_known() -> None:
+    returns = np.random.default_rng(10).normal(0.001, 0.01, 300)
+    returns[100:150] = 1e9
+    returns[200] = -0.5
+    assert of(performance_report(returns), "drawdown").value == pytest.approx(0.5, abs=0.1)
+
+
 def test_what_makes_no_sense_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"a return of -1.5: more than everything"):
+        performance_report(np.array([0.01, -1.5]))
     with pytest.raises(ValueError, match="one column"):
         performance_report(np.zeros((5, 2)))
     with pytest.raises(ValueError, match="must be positive"):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.sharpe import fall_p, sharpe, sharpe_error
+from monitors.sharpe import fall_p, is_constant, sharpe, sharpe_error
 
 
 @given(st.lists(st.integers(-1000, 1000).map(lambda value: value / 1e4), min_size=2, max_size=60))
@@ -24,6 +24,16 @@ def test_too_few_or_constant_returns_have_no_ratio() -> None:
     for returns in (np.empty(0), np.array([0.01]), np.full(30, 0.001)):
         assert math.isnan(sharpe(returns))
         assert math.isnan(sharpe_error(returns))
+
+
+def test_a_constant_and_its_rounding_have_no_ratio() -> None:
+    noise = np.random.default_rng(18).standard_normal(250)
+    for step in (1e-16, 1e-12, 1e-9):
+        returns = 0.001 + step * noise
+        assert is_constant(returns)
+        assert math.isnan(sharpe(returns))
+        assert math.isnan(sharpe_error(returns))
+    assert sharpe(0.001 + 1e-5 * noise) == pytest.approx(100, rel=0.1)
 
 
 def test_the_standard_error_is_the_spread_of_the_ratio() -> None:

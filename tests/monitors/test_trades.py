@@ -67,6 +67,20 @@ def test_too_few_unknown_stale_and_unvarying_trades_are_not_judged() -> None:
     assert read(fold([[0.01]] * 30))["profit_factor", LATELY].reason is NoData.INFINITE
 
 
+def test_trades_that_differ_by_rounding_alone_are_not_judged() -> None:
+    noise = 1e-12 * np.random.default_rng(3).standard_normal(40)
+    for mean in (0.01, -0.01):
+        reading = read(fold([[mean + float(one)] for one in noise]))["expectancy", "account"]
+        assert reading.reason is NoData.CONSTANT
+
+
+def test_a_trade_that_lost_everything_is_a_breach() -> None:
+    mixed = [[0.01], [-0.02]] * 15
+    assert read(fold(mixed))["trade_drawdown", LATELY].state is State.OK
+    fall = read(fold([*mixed, [-1.0], [0.5]]))["trade_drawdown", LATELY]
+    assert (fall.value, fall.state) == (1.0, State.BREACH)
+
+
 def test_turnover_is_half_of_what_weights_moved_on_average() -> None:
     state = TradeState()
     moved = np.array([[0.5, 0.0, 0.5], [0.0, 0.5, 0.5]])

@@ -14,15 +14,20 @@ import pytest
 
 from monitors import hit_rate
 from monitors.drift import DriftReference, prepare_reference
+from monitors.joint import JointReference, prepare_joint
 from monitors.reading import NoData, Reading, State
 from monitors.watch import Facts, WatchSettings, WatchState, watch
 
 NAMES = tuple(f"feature_{i}" for i in range(16))
 FIRST = date(2023, 1, 2)
+HISTORY = np.random.default_rng(60).standard_normal((504, 120, 16))
 ALWAYS = [
     "drift_share",
+    "drift_incidents",
+    "domain_auc",
     "win_rate_last_20",
     "win_rate_evidence",
+    "pooled_evidence",
     "sharpe_rolling",
     "drawdown",
     *["hit_rate"] * len(hit_rate.ALWAYS),
@@ -41,7 +46,14 @@ ALWAYS = [
 
 @pytest.fixture(scope="module")
 def reference() -> DriftReference:
-    return prepare_reference(np.random.default_rng(60).standard_normal((504, 120, 16)), NAMES, window=20)
+    return prepare_reference(HISTORY, NAMES, window=20)
+
+
+@pytest.fixture(scope="module")
+def joint() -> JointReference:
+    found = prepare_joint(HISTORY, NAMES, window=20)
+    assert found is not None
+    return found
 
 
 def facts_of(session: int, reference: DriftReference | None, *, tickers: int = 120) -> Facts:
@@ -93,9 +105,9 @@ def test_what_cannot_be_judged_yet_is_never_ok() -> None:
     assert judged == {"drawdown", "calibration_gap", "bars_missing_rate"}
 
 
-def test_a_calm_account_ends_in_ok(reference: DriftReference) -> None:
+def test_a_calm_account_ends_in_ok(reference: DriftReference, joint: JointReference) -> None:
     state, _ = fold(260)
-    _, readings = watch(state, facts_of(260, reference))
+    _, readings = watch(state, replace(facts_of(260, reference), joint=joint))
     assert all(reading.state is not State.NO_DATA for reading in readings)
     breaches = {reading.metric for reading in readings if reading.state is State.BREACH}
     assert breaches <= {
@@ -105,18 +117,20 @@ def test_a_calm_account_ends_in_ok(reference: DriftReference) -> None:
     }  # the classic rules are noisy by their nature
 
 
-def test_equal_arguments_give_equal_results_to_the_last_bit(reference: DriftReference) -> None:
+def test_equal_arguments_give_equal_results_to_the_last_bit(
+    reference: DriftReference, joint: JointReference
+) -> None:
     state, _ = fold(30)
-    facts = facts_of(30, reference)
+    facts = replace(facts_of(30, reference), joint=joint)
     once, twice = watch(state, facts), watch(state, facts)
     assert once == twice
     in_a_copy = watch(pickle.loads(pickle.dumps(state)), pickle.loads(pickle.dumps(facts)))  # noqa: S301
     assert in_a_copy == once
 
 
-def test_another_process_gets_the_same_bits(reference: DriftReference) -> None:
+def test_another_process_gets_the_same_bits(reference: DriftReference, joint: JointReference) -> None:
     state, _ = fold(30)
-    facts = facts_of(30, reference)
+    facts = replace(facts_of(30, reference), joint=joint)
     program = (
         "import pickle, sys; from monitors.watch import watch; "
         "sys.stdout.buffer.write(pickle.dumps(watch(*pickle.load(sys.stdin.buffer))))"
@@ -126,6 +140,36 @@ def test_another_process_gets_the_same_bits(reference: DriftReference) -> None:
     )
     # by their text: a NaN from elsewhere equals none of ours
     assert repr(pickle.loads(ran.stdout)) == repr(watch(state, facts))  # noqa: S301
+
+
+def test_a_weekly_look_is_repeated_until_the_next_and_forgotten_when_none_comes(
+    reference: DriftReference, joint: JointReference
+) -> None:
+    state, readings = watch(WatchState.start(), replace(facts_of(0, reference), joint=joint))
+    looked = next(one for one in readings if one.metric == "domain_auc")
+    assert looked.state is State.OK
+    for session in range(1, 17):
+        state, readings = watch(state, facts_of(session, reference))
+        found = next(one for one in readings if one.metric == "domain_auc")
+        assert found.value == looked.value if session <= 15 else found.reason is NoData.STALE
+
+
+def test_features_that_move_together_and_drift_are_one_incident_since_it_began(
+    reference: DriftReference,
+) -> None:
+    state = WatchState.start()
+    for session in range(4):
+        facts = facts_of(session, reference)
+        assert facts.features is not None
+        moved = facts.features.copy()
+        moved[:, :, 2] += 3.0
+        moved[:, :, 5] = moved[:, :, 2] ** 3
+        state, readings = watch(state, replace(facts, features=moved) if session else facts)
+        found = next(one for one in readings if one.metric == "drift_incidents")
+        assert (found.value, found.state) == ((1.0, State.WARN) if session else (0.0, State.OK))
+    assert {"feature_2", "feature_5"} == set(state.incidents.names)
+    assert "(100% of the evidence, 3 sessions)" in found.detail
+    assert WatchState.from_dict(json.loads(json.dumps(state.to_dict()))) == state
 
 
 def test_the_state_survives_json_and_continues_alike() -> None:

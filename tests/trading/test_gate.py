@@ -25,12 +25,6 @@ START = datetime(2024, 1, 2, 21, 30, tzinfo=UTC)
 ACTIVE, UNKNOWN, REDUCE_ONLY, HALTED = GateState
 CLOSING = (REDUCE_ONLY, HALTED)
 ASKS = ((REDUCE_ONLY, False), (REDUCE_ONLY, True), (HALTED, True))
-DEMANDS = st.lists(st.sampled_from(ASKS), max_size=3).map(
-    lambda asks: tuple(
-        Demand(state, latched, f"rule_{i}", f"because of {i}: {state}")
-        for i, (state, latched) in enumerate(asks)
-    )
-)
 BLANK = st.text(" \t\n", max_size=4)
 
 
@@ -56,13 +50,16 @@ def settled(gate: Gate) -> Gate:
 
 
 class GateLife(RuleBasedStateMachine):
-    """A gate's life: sessions that are judged and people who command, in any order."""
+    """A gate's life: alerts that begin and end, sessions that are judged and people who command."""
 
     def __init__(self) -> None:
         super().__init__()
         self.gate = new_gate(GLOBAL, START)
         self.now = START
         self.transitions = 0
+        self.firing: dict[int, Demand] = {}
+        self.spells = 0
+        self.lifted_spells: set[str] = set()
 
     def moved(self, after: Gate) -> None:
         assert after.epoch == self.gate.epoch + 1
@@ -72,27 +69,41 @@ class GateLife(RuleBasedStateMachine):
         self.transitions += 1
         self.gate = after
 
-    @rule(demands=DEMANDS, fresh=st.booleans())
-    def a_session_is_judged(self, demands: tuple[Demand, ...], fresh: bool) -> None:
+    @rule(alert=st.integers(0, 3), ask=st.sampled_from(ASKS))
+    def an_alert_begins(self, alert: int, ask: tuple[GateState, bool]) -> None:
+        if alert not in self.firing:
+            self.spells += 1
+            self.firing[alert] = Demand(
+                *ask, f"rule_{alert}", f"because of {alert}", f"{alert}#{self.spells}"
+            )
+
+    @rule(alert=st.integers(0, 3))
+    def an_alert_ends(self, alert: int) -> None:
+        self.firing.pop(alert, None)
+
+    @rule(fresh=st.booleans())
+    def a_session_is_judged(self, fresh: bool) -> None:
         self.now += timedelta(days=1)
-        before = self.gate
+        before, demands = self.gate, tuple(self.firing.values())
         after = judge(before, demands, fresh=fresh, at=self.now, actor="forewarn")
-        asked = strictest(ACTIVE if fresh else UNKNOWN, *(demand.state for demand in demands))
-        latches = any(demand.latched for demand in demands if demand.state is asked)
-        if before.lifted:
-            assert after is before
-            assert after.state is UNKNOWN
-        elif before.latched:
+        heard = [one for one in demands if not (one.latched and one.spell in self.lifted_spells)]
+        floor = ACTIVE if fresh and not before.lifted else UNKNOWN
+        asked = strictest(floor, *(demand.state for demand in heard))
+        latches = any(demand.latched for demand in heard if demand.state is asked)
+        if before.latched:
             assert after.latched
             assert after.state is strictest(before.state, asked)
         else:
             assert (after.state, after.latched) == (asked, latches)
-        assert before.lifted or (after is before) == (
-            (after.state, after.latched) == (before.state, before.latched)
-        )
+        assert (after is before) == ((after.state, after.latched) == (before.state, before.latched))
+        for demand in heard:  # a new spell closes the gate, whatever was lifted before
+            assert after.state.strictness >= demand.state.strictness
         if after.state is ACTIVE:
             assert fresh
-            assert not demands
+            assert not heard
+            assert not before.lifted
+        if after is not before and after.state.strictness > before.state.strictness and after.rule:
+            assert after.rule in {demand.rule for demand in heard}, "never what a person has lifted"
         again = judge(after, demands, fresh=fresh, at=self.now + timedelta(hours=1), actor="forewarn")
         assert again is after
         if after is not before:
@@ -119,11 +130,19 @@ class GateLife(RuleBasedStateMachine):
     @rule()
     def a_person_lifts(self) -> None:
         self.now += timedelta(minutes=1)
+        spells = tuple(one.spell for one in self.firing.values() if one.latched)
         lifted = command(
-            self.gate, UNKNOWN, epoch=self.gate.epoch, at=self.now, reason="understood", actor="ada"
+            self.gate,
+            UNKNOWN,
+            epoch=self.gate.epoch,
+            at=self.now,
+            reason="understood",
+            actor="ada",
+            spells=spells,
         )
-        assert lifted.lifted == bool(self.gate.rule)
+        assert lifted.lifted == (self.gate.lifted or bool(self.gate.rule) or bool(spells))
         self.moved(lifted)
+        self.lifted_spells |= set(spells)
         assert (self.gate.state, self.gate.latched) == (UNKNOWN, False)
 
     @precondition(lambda self: not self.gate.latched)
@@ -151,6 +170,10 @@ class GateLife(RuleBasedStateMachine):
     @invariant()
     def the_epoch_counts_the_transitions(self) -> None:
         assert self.gate.epoch == self.transitions
+
+    @invariant()
+    def what_is_excused_was_lifted(self) -> None:
+        assert set(self.gate.excused) <= self.lifted_spells
 
     @invariant()
     def a_halt_is_always_latched_and_a_free_gate_never(self) -> None:
@@ -238,9 +261,52 @@ def test_a_halt_outlasts_every_quiet_session_until_a_person_lifts_it() -> None:
     assert judged(settled(lifted)).state is ACTIVE
 
 
-def test_a_lift_while_the_rule_still_fires_is_halted_again_at_the_next_judgement() -> None:
-    lifted = told(judged(gate_in(ACTIVE), HALTED), UNKNOWN)
-    assert judged(settled(lifted), HALTED).state is HALTED
+def asks(spell: str, state: GateState = HALTED, *, latched: bool = True) -> Demand:
+    return Demand(state, latched, "drawdown", "the account is down", spell)
+
+
+def heard(gate: Gate, *demands: Demand, fresh: bool = True) -> Gate:
+    return judge(gate, demands, fresh=fresh, at=START + timedelta(days=1), actor="forewarn")
+
+
+def lifted(gate: Gate, *spells: str) -> Gate:
+    at = START + timedelta(days=1)
+    return command(gate, UNKNOWN, epoch=gate.epoch, at=at, reason="I looked", actor="ada", spells=spells)
+
+
+def test_a_lift_holds_against_the_spell_it_lifted_and_not_against_the_next() -> None:
+    gate = lifted(heard(gate_in(ACTIVE), asks("a#1")), "a#1")
+    assert heard(gate, asks("a#1")) is gate
+    opened = heard(settled(gate), asks("a#1"))
+    assert (opened.state, opened.excused) == (ACTIVE, ("a#1",))
+    assert heard(opened, asks("a#1")) is opened
+    assert heard(opened, asks("a#3")).state is HALTED
+
+
+def test_a_new_halt_closes_a_gate_whose_lift_is_not_settled_yet() -> None:
+    gate = lifted(heard(gate_in(ACTIVE), asks("a#1")), "a#1")
+    assert gate.lifted
+    again = heard(gate, asks("a#1"), asks("b#1"))
+    assert (again.state, again.latched, again.lifted) == (HALTED, True, True)
+
+
+def test_what_a_rule_latched_and_a_person_halted_and_lifted_stays_lifted() -> None:
+    latched = heard(gate_in(ACTIVE), asks("a#1", REDUCE_ONLY))
+    gate = lifted(told(latched, HALTED), "a#1")
+    assert gate.lifted, "the drawdown starts anew although a person had the last word"
+    assert heard(gate, asks("a#1", REDUCE_ONLY)) is gate
+    assert heard(settled(gate), asks("a#1", REDUCE_ONLY)).state is ACTIVE
+
+
+def test_a_lift_says_nothing_about_what_clears_by_itself() -> None:
+    gate = lifted(heard(gate_in(ACTIVE), asks("a#1"), asks("b#1", REDUCE_ONLY, latched=False)), "a#1")
+    after = heard(settled(gate), asks("a#1"), asks("b#1", REDUCE_ONLY, latched=False))
+    assert (after.state, after.latched) == (REDUCE_ONLY, False)
+
+
+def test_a_spell_that_is_over_is_forgotten() -> None:
+    gate = heard(settled(lifted(heard(gate_in(ACTIVE), asks("a#1")), "a#1")), asks("a#1"))
+    assert heard(gate, fresh=False).excused == ()
 
 
 def test_a_rule_that_closes_for_good_stays_reduced_until_a_person_lifts_it() -> None:

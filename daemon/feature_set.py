@@ -1,0 +1,73 @@
+"""The feature set: what this daemon's forecaster reads, and so what its monitors watch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+
+from daemon.price_series import market_series
+from daemon.settings import MarketSettings
+from forecaster.features import Feature
+from forecaster.signals import Signal, features_of, usable_signals
+from forecaster.window import Window, make_window
+from market.panel import FIELDS, Panel
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """The signals whose inputs the configuration provides, and how a panel becomes what they read.
+
+    Attributes:
+        signals: The signals, each with the features that can be known.
+        benchmark: The market's ticker.
+        sectors: Sector by ticker.
+    """
+
+    signals: tuple[Signal, ...]
+    benchmark: str
+    sectors: Mapping[str, str]
+
+    @classmethod
+    def of(cls, market: MarketSettings, tickers: tuple[str, ...], universe: tuple[str, ...]) -> FeatureSet:
+        """Choose the signals by what the configuration provides; the store's bars decide nothing.
+
+        Args:
+            market: Its benchmark and sectors.
+            tickers: Every ticker whose bars are kept.
+            universe: Those that are forecast.
+        """
+        nothing = np.full((1, len(tickers)), np.nan)
+        panel = Panel((date(1970, 1, 2),), tickers, *(nothing for _ in FIELDS))
+        bare = cls((), market.benchmark, market.sector_of())
+        return cls(usable_signals(bare.window(panel, universe)), bare.benchmark, bare.sectors)
+
+    def window(self, panel: Panel, universe: tuple[str, ...]) -> Window:
+        """Return what the features of a universe read at a panel's newest close."""
+        series, tiers = market_series(panel)
+        return make_window(panel, universe, self.benchmark, series=series, sectors=self.sectors, tiers=tiers)
+
+    @cached_property
+    def features(self) -> tuple[Feature, ...]:
+        """What the signals read, one after the other."""
+        return features_of(self.signals)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the features."""
+        return tuple(feature.name for feature in self.features)
+
+    @cached_property
+    def lookback(self) -> int:
+        """Sessions that the longest of them reads."""
+        return max(feature.lookback for feature in self.features)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tells sets apart: vectors of two are never mixed."""
+        text = "\n".join(f"{one.name}|{one.lookback}|{one.formula}" for one in self.features)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,105 @@
+"""Forecasting: which model speaks, how its calibration is kept, and when another takes its place.
+
+A refit of the same recipe takes over at once: it is the same forecaster on newer data. Another recipe - the
+code changed, or a person has rolled back - waits in the shadow and is held against the model in use: it takes
+over on evidence, or after a year in which it was not the worse one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from scipy.special import expit
+
+from daemon.storage.models import Action, Move
+from forecaster.calibration import Sample, make_sample
+from forecaster.calibration.book import CalibrationBook, Decision, step
+from forecaster.challenge import Evidence, challenge
+from forecaster.forecast import Forecast
+from forecaster.meta_learner import combine, combined
+from forecaster.model_version import ModelVersion
+from forecaster.signals import History
+from market.panel import FloatArray
+
+PATIENCE: Final = 252
+"""Resolved sessions after which a candidate that is not the worse one takes over."""
+
+
+def calibrated(champion: ModelVersion, book: CalibrationBook) -> ModelVersion:
+    """Return the model as it speaks: its own calibration, and on top the map that its book holds."""
+    return replace(champion, calibration=book.live.after(champion.calibration))
+
+
+def make_forecasts(
+    champion: ModelVersion,
+    book: CalibrationBook,
+    ranks: FloatArray,
+    universe: tuple[str, ...],
+    regime: str,
+    sectors: tuple[str, ...],
+) -> tuple[Forecast, ...]:
+    """Forecast every ticker; see `forecaster.meta_learner.combine`."""
+    return combine(calibrated(champion, book), ranks, universe, regime=regime, sectors=sectors)
+
+
+def opened(champion: ModelVersion) -> CalibrationBook:
+    """Open the book of a model that takes over."""
+    return CalibrationBook.opened(CalibrationBook().live, horizon=champion.horizon)
+
+
+def resolve(
+    champion: ModelVersion,
+    book: CalibrationBook,
+    ranks: FloatArray,
+    came: FloatArray,
+    regime: str,
+    sectors: tuple[str, ...],
+) -> tuple[CalibrationBook, tuple[Decision, ...]]:
+    """Enter the outcomes of one session's forecasts into the model's book.
+
+    Args:
+        champion: The model that made them.
+        book: Before.
+        ranks: That session's, shape (tickers, features).
+        came: The outcomes, shape (tickers,).
+        regime: That session's, "" where unknown.
+        sectors: Of each ticker; empty where none is known.
+    """
+    return step(book, _stated(champion, ranks, came, regime, sectors))
+
+
+def compatible(one: ModelVersion, other: ModelVersion) -> bool:
+    """Whether two models forecast the same thing from the same features."""
+    return (one.target, one.horizon, one.features) == (other.target, other.horizon, other.features)
+
+
+def succession(champion: ModelVersion | None, fitted: ModelVersion, last: Move | None) -> Action | None:
+    """Say how a newly fitted model comes into use; None where it has to wait for evidence.
+
+    Args:
+        champion: The model in use.
+        fitted: The new one.
+        last: How the champion came into use.
+    """
+    if champion is None or not compatible(champion, fitted):
+        return Action.FIRST
+    chosen = last is not None and last.action is Action.ROLLBACK
+    return Action.RENEW if champion.code_hash == fitted.code_hash and not chosen else None
+
+
+def judged(champion: ModelVersion, candidate: ModelVersion, resolved: History) -> tuple[Evidence, bool]:
+    """Hold a candidate against the champion; return the evidence, and whether it takes over."""
+    evidence = challenge(champion, candidate, resolved)
+    outlasted = evidence.sessions >= PATIENCE and evidence.gain >= 0
+    return evidence, evidence.promotes or outlasted
+
+
+def _stated(
+    champion: ModelVersion, ranks: FloatArray, came: FloatArray, regime: str, sectors: Sequence[str]
+) -> Sample:
+    found = combined(champion, ranks, regime, sectors)
+    stated = np.where(found.called, expit(found.log_odds), np.nan)
+    return make_sample(stated, came, regimes=(regime,) * len(ranks), sectors=sectors)

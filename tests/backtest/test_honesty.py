@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from backtest.evaluation import EvaluationError, Question, evaluate_prices
+from backtest.honest_words import headline, regime_verdict, sentences
+from backtest.honesty import Honesty, honesty
+from backtest.survivorship import Coverage
+from forecaster.target import Target
+from forecaster.training import Training
+from forecaster.walk_forward import WalkForward, walk_forward
+from market.panel import Panel
+from market.sample import BENCHMARK, STOCKS
+from tests.forecaster.history import changed, copies
+from tests.forecaster.history import history as prices
+from tests.forecaster.planted import planted
+
+
+@cache
+def walked(edge: float, target: Target) -> WalkForward:
+    return walk_forward(planted(edge, sessions=800), training=Training(sessions=504, target=target))
+
+
+@cache
+def report(edge: float, trials: int = 1, target: Target = Target.RELATIVE) -> Honesty:
+    forward = walked(edge, target)
+    outcomes = forward.history.outcomes
+    rng = np.random.default_rng(9)
+    returns = np.nan_to_num(outcomes, nan=0.5) - 0.5 + 0.01 * rng.standard_normal(outcomes.shape)
+    closes = np.exp(np.cumsum(0.01 * rng.standard_normal(returns.shape), axis=0))
+    return honesty(forward, returns, closes, trials=trials)
+
+
+def test_no_edge_is_called_so() -> None:
+    found = report(0.0)
+    assert headline(found) == "no edge detected"
+    assert found.at_base == 1.0
+    assert (found.log_loss_skill, found.log_loss_gain.mean) == (0.0, 0.0)
+    assert any("prove restraint, not calibration" in sentence for sentence in sentences(found))
+    assert all("says nothing" in regime_verdict(one) for one in found.regimes if one.is_enough)
+
+
+def test_an_edge_is_called_so_with_its_lower_bound() -> None:
+    found = report(0.5)
+    assert found.edge
+    assert headline(found).startswith("edge detected: rank IC +0.")
+    assert 0 < found.floor < found.rivals[0].ranking.rank_ic.mean  # type: ignore[union-attr]
+    assert found.log_loss_skill > 0
+    assert found.rivals[0].right.interval[0] > 0.5
+    assert any("presumed a leak" in sentence for sentence in sentences(found))
+    best = max(found.signals, key=lambda one: one.rank_ic.mean)
+    assert best.name == "momentum"
+
+
+def test_more_trials_lower_the_bound() -> None:
+    assert report(0.5, trials=100).floor < report(0.5, trials=4).floor < report(0.5).floor
+    assert report(0.5, trials=4).luck == pytest.approx(1.03, abs=0.1)
+
+
+def test_a_small_edge_after_many_trials_is_none() -> None:
+    found = report(0.5)
+    assert not replace(found, floor=-1e-9).edge
+
+
+def test_the_absolute_target_prints_its_caveat() -> None:
+    words = " ".join(sentences(report(0.0, target=Target.ABSOLUTE)))
+    assert "stocks of one session rise and fall together" in words
+
+
+def test_survivorship_is_unknown_without_members_and_told_with_them() -> None:
+    found = report(0.0)
+    assert sentences(found)[-1].startswith("Survivorship: unknown, no membership file.")
+    few, most = Coverage(2013, 500, 395, 0), Coverage(2022, 500, 485, 0)
+    assert "hold 79% of the members of 2013" in sentences(replace(found, coverage=(few, most)))[-1]
+    assert sentences(replace(found, coverage=(most,)))[-1].endswith("the worst year.")
+
+
+def test_a_regime_of_few_outcomes_is_not_judged() -> None:
+    (first, *_) = report(0.5).regimes
+    few = replace(first, evaluation=replace(first.evaluation, effective=799.0))
+    assert regime_verdict(few) == "insufficient: worth 799 outcomes, 800 needed"
+
+
+def test_it_is_json() -> None:
+    told = json.loads(json.dumps(report(0.5).to_dict(), allow_nan=False))
+    assert told["edge"] is True
+    assert told["rivals"][2]["ranking"] is None
+    assert {"first", "floor", "detectable_ic", "log_loss_skill", "trials"} <= told.keys()
+
+
+class TestPrices:
+    def test_the_sample_is_walked_through(self) -> None:
+        found = evaluate_prices(Question(prices().rows(0, 500), STOCKS, BENCHMARK, every=63))
+        assert found.honesty.tickers == len(STOCKS)
+        assert found.honesty.sessions == 500 - 257 - 6
+        assert found.honesty.models == 4
+
+    @pytest.mark.parametrize("kind", ["all_nan", "constant", "zero"])
+    def test_one_spoilt_ticker_spoils_no_other(self, kind: str) -> None:
+        panel = prices().rows(0, 500)
+        fields = copies(panel)
+        for name in fields:
+            if kind == "all_nan":
+                fields[name][:, 0] = math.nan
+            elif kind == "constant":
+                fields[name][:, 0] = 10.0
+            elif name != "volume":
+                fields[name][300, 0] = 0.0
+        found = evaluate_prices(Question(changed(panel, **fields), STOCKS, every=63))
+        assert found.honesty.forecasts > 0
+        whole = np.abs(found.forward.contributions.sum(axis=-1) - found.forward.log_odds)
+        assert np.nanmax(whole) < 1e-9
+
+    def test_too_little_is_refused_by_name(self) -> None:
+        with pytest.raises(EvaluationError, match="2 tickers to forecast: at least 3"):
+            evaluate_prices(Question(prices(), STOCKS[:2]))
+        with pytest.raises(EvaluationError, match="1 sessions in which a price is known: 284 are needed"):
+            evaluate_prices(Question(prices().rows(0, 1), STOCKS))
+
+    def test_a_panel_in_which_nothing_is_known_is_refused(self) -> None:
+        panel = prices().rows(0, 400)
+        empty = np.full((400, len(panel.tickers)), math.nan)
+        with pytest.raises(EvaluationError, match="0 sessions in which a price is known"):
+            evaluate_prices(Question(Panel(panel.sessions, panel.tickers, *(empty,) * 6), STOCKS))

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pytest
+from typer.testing import CliRunner
+
+from daemon.cli import app
+from daemon.data_file import DataFileError
+from daemon.reference_files import read_members, read_sectors
+from market.panel import Panel
+from market.price_file import PriceFileError
+from tests.forecaster.history import history
+
+MEMBERS = "ticker,start_date,end_date\nAAPL,1990-01-01,\nIBM,1990-01-01,2004-05-05\nGONE,1990-01-01,\n"
+
+
+def write(path: Path, panel: Panel) -> Path:
+    rows: dict[str, list[object]] = {name: [] for name in ("date", "ticker", *PRICES)}
+    for s, day in enumerate(panel.sessions):
+        for t, ticker in enumerate(panel.tickers):
+            if panel.close[s, t] == panel.close[s, t]:
+                rows["date"].append(day)
+                rows["ticker"].append(ticker)
+                for name in PRICES:
+                    rows[name].append(float(getattr(panel, name)[s, t]))
+    pacsv.write_csv(pa.table(rows), path)
+    return path
+
+
+PRICES = ("open", "high", "low", "close", "adj_close", "volume")
+
+
+@pytest.fixture(scope="module")
+def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("prices") / "prices.csv", history().rows(0, 400))
+
+
+def run(*arguments: str) -> str:
+    found = CliRunner().invoke(app, ["forecaster", "evaluate", *arguments], catch_exceptions=False)
+    assert found.exit_code == 0
+    return found.stdout
+
+
+class Reader(HTMLParser):
+    """Collects the words of a page and refuses what would load something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag not in {"script", "link", "img", "iframe"}
+        assert not {"src", "href"} & {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def test_the_report_says_no_edge_in_words_and_on_the_page(prices: Path, tmp_path: Path) -> None:
+    page, members = tmp_path / "page.html", tmp_path / "members.csv"
+    members.write_text(MEMBERS)
+    told = run("--prices", str(prices), "--html", str(page), "--members", str(members), "--trials", "3")
+    assert "no edge detected" in told
+    assert "after 3" in told
+    for rival in ("this forecaster", "5-day reversal", "equal weight", "always up"):
+        assert rival in told
+    reader = Reader()
+    reader.feed(page.read_text())
+    words = " ".join(reader.words)
+    assert "No edge detected" in words
+    assert "hold 67% of the members of 2003" in words
+    assert "5-day reversal" in words
+
+
+def test_the_same_as_json(prices: Path) -> None:
+    told = json.loads(run("--prices", str(prices), "--json", "--horizon", "3", "--target", "absolute"))
+    assert (told["horizon"], told["target"], told["edge"], told["coverage"]) == (3, "absolute", False, [])
+    assert told["prices"] == "prices.csv"
+
+
+def invoke(*arguments: str) -> None:
+    CliRunner().invoke(app, ["forecaster", "evaluate", *arguments], catch_exceptions=False)
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("option", "value", "named"),
+        [
+            ("--target", "sideways", "--target 'sideways': give relative or absolute"),
+            ("--horizon", "0", "--horizon 0: give 1 to 63 sessions"),
+            ("--trials", "0", "--trials 0: at least 1 was made"),
+        ],
+    )
+    def test_an_option_out_of_range_is_named(self, option: str, value: str, named: str) -> None:
+        with pytest.raises(DataFileError, match=named):
+            invoke(option, value)
+
+    def test_a_short_history_is_named(self, tmp_path: Path) -> None:
+        short = write(tmp_path / "short.csv", history().rows(0, 30))
+        with pytest.raises(PriceFileError, match=r"short\.csv: 30 sessions in which a price is known: 284"):
+            invoke("--prices", str(short))
+
+    def test_a_page_that_cannot_be_written_is_named(self, prices: Path, tmp_path: Path) -> None:
+        with pytest.raises(DataFileError, match=r"--html .*nowhere.*: cannot be written"):
+            invoke("--prices", str(prices), "--html", str(tmp_path / "nowhere" / "page.html"))
+
+    @pytest.mark.parametrize(
+        ("text", "named"),
+        [
+            ("", "the table has no rows"),
+            ("ticker,start_date\nA,2001-01-01\n", "there is no column 'end_date'"),
+            ("ticker,start_date,end_date\nA,,\n", "column 'start_date', row 1 is empty"),
+            ("ticker,start_date,end_date\n,2001-01-01,\n", "column 'ticker', row 1 is empty"),
+            ("ticker,start_date,end_date\nA,1/2/2001,\n", "row 1 is '1/2/2001'; give an ISO date"),
+            ("ticker,start_date,end_date\nA,2001-01-02,2000-01-01\n", "row 1 ends on 2000-01-01, before"),
+        ],
+    )
+    def test_a_membership_file_at_fault_is_named(self, tmp_path: Path, text: str, named: str) -> None:
+        path = tmp_path / "members.csv"
+        path.write_text(text)
+        with pytest.raises(DataFileError, match=named):
+            read_members(path)
+
+    def test_a_file_of_another_kind_or_none_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(DataFileError, match="unknown kind of file"):
+            read_members(tmp_path / "members.txt")
+        with pytest.raises(DataFileError, match="cannot be read"):
+            read_members(tmp_path / "members.csv")
+        broken = tmp_path / "members.csv.gz"
+        broken.write_bytes(b"no gzip")
+        with pytest.raises(DataFileError, match="cannot be read"):
+            read_members(broken)
+
+    def test_sectors_are_read_under_either_name_or_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "sectors.csv"
+        path.write_text("ticker,gics_sector\nA,Energy\n")
+        assert read_sectors(path) == {"A": "Energy"}
+        path.write_text("ticker,sector\nA,Energy\n")
+        assert read_sectors(path) == {"A": "Energy"}
+        path.write_text("ticker,kind\nA,Energy\n")
+        with pytest.raises(DataFileError, match="there is no column 'sector'"):
+            read_sectors(path)

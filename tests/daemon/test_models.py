@@ -1,0 +1,260 @@
+"""Models in the store: which is in use and why, promotion on evidence, rollback, and the daemon obeying."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select
+
+from daemon.clock import ReplayClock
+from daemon.compute import Compute
+from daemon.forecasting import PATIENCE, calibrated, judged, make_forecasts, opened, resolve, succession
+from daemon.model_verbs import held_against, promote, rollback
+from daemon.session import Pipeline
+from daemon.storage.database import Database
+from daemon.storage.models import Action, ModelStore, Move
+from daemon.storage.schema import outcomes
+from daemon.verbs import VerbError
+from forecaster.calibration.platt import PlattMap
+from forecaster.challenge import Evidence
+from forecaster.model_version import ModelVersion
+from forecaster.signals import History
+from forecaster.training import Training, fit
+from market.exchange import Exchange
+from tests.conftest import Kept
+from tests.daemon.replays import END, replay_short, short_settings
+from tests.forecaster.planted import planted
+
+NOW = datetime(2026, 1, 5, 21, tzinfo=UTC)
+FIRST = date(2004, 3, 1)
+
+
+def move(action: Action, version: int = 1, before: int | None = None) -> Move:
+    return Move(NOW, FIRST, action, version, before, "forewarn", "x")
+
+
+@pytest.fixture
+async def replayed(
+    kept: Kept,
+    kind: str,
+    new_url: Callable[[], str],
+    copy_url: Callable[[str], str],
+    exchange: Exchange,
+    tmp_path: Path,
+) -> AsyncIterator[Database]:
+    """Half a year of a replay that has fitted several models."""
+    settings = short_settings(tmp_path)
+
+    async def fill(url: str) -> None:
+        store = Database(url, durable=False)
+        await replay_short(store, settings, exchange)
+        await store.aclose()
+
+    store = Database(copy_url(kept.url("replayed plainly", kind, new_url, fill)), durable=False)
+    yield store
+    await store.aclose()
+
+
+class TestStore:
+    async def test_a_model_comes_back_as_it_was_and_knows_its_vintage(self, database: Database) -> None:
+        model = fit(planted(0.5, sessions=200, tickers=20), version=1)
+        async with database.write() as connection:
+            await ModelStore(connection).add(model, "a set")
+        async with database.read() as connection:
+            store = ModelStore(connection)
+            assert await store.get(1) == model == await store.newest()
+            assert await store.all() == (model,)
+            assert await store.get(2) is None
+
+    async def test_no_model_is_in_use_in_an_empty_store(self, database: Database) -> None:
+        async with database.read() as connection:
+            assert await ModelStore(connection).last_move() is None
+            assert await ModelStore(connection).newest() is None
+
+    async def test_a_replay_renews_its_model_with_every_refit(self, replayed: Database) -> None:
+        async with replayed.read() as connection:
+            moves, models = await ModelStore(connection).moves(), await ModelStore(connection).all()
+        assert [one.action for one in moves] == [Action.FIRST, *[Action.RENEW] * (len(models) - 1)]
+        assert len(models) >= 3
+        for model in models:
+            assert model.train_to < model.fitted_on
+            assert len(model.data_hash) == len(model.code_hash) == 64
+
+
+class TestRollback:
+    async def test_it_goes_back_in_less_than_a_second_and_leaves_an_audit_row(
+        self, replayed: Database
+    ) -> None:
+        started = time.process_time()
+        async with replayed.write() as connection:
+            done = await rollback(connection, None, reason="worse since Monday", actor="ann", at=NOW)
+        assert time.process_time() - started < 1.0
+        async with replayed.read() as connection:
+            assert await ModelStore(connection).last_move() == done
+        assert (done.action, done.session, done.before) == (Action.ROLLBACK, None, done.version + 1)
+
+    async def test_once_more_comes_back_to_where_it_was(self, replayed: Database) -> None:
+        async with replayed.write() as connection:
+            first = await rollback(connection, None, reason="x", actor="ann", at=NOW)
+            second = await rollback(connection, None, reason="y", actor="ann", at=NOW)
+        assert (second.version, second.before) == (first.before, first.version)
+
+    @pytest.mark.parametrize(
+        ("version", "reason", "words"),
+        [
+            (99, "x", "there is no model 99"),
+            (None, "  ", "needs a reason"),
+        ],
+    )
+    async def test_what_cannot_be_gone_back_to_is_refused(
+        self, replayed: Database, version: int | None, reason: str, words: str
+    ) -> None:
+        async with replayed.write() as connection:
+            before = await ModelStore(connection).moves()
+            with pytest.raises(VerbError, match=words):
+                await rollback(connection, version, reason=reason, actor="ann", at=NOW)
+            assert await ModelStore(connection).moves() == before
+
+    async def test_in_an_empty_store_there_is_nothing_to_go_back_to(self, database: Database) -> None:
+        async with database.write() as connection:
+            with pytest.raises(VerbError, match="nothing to go back to"):
+                await rollback(connection, None, reason="x", actor="ann", at=NOW)
+
+    async def test_the_daemon_takes_it_over_with_its_next_forecasts(
+        self, replayed: Database, exchange: Exchange, tmp_path: Path
+    ) -> None:
+        settings = short_settings(tmp_path)
+        tickers = ("AAPL", "AMZN", "GOOG", "IBM", "MSFT", "NVDA", "^GSPC", "^IXIC")
+        clock = ReplayClock(exchange.close_at(END))
+        pipeline = Pipeline(replayed, settings, clock, Compute(None), tickers, ())
+        await pipeline.restore()
+        using = pipeline.memory.champion
+        assert using is not None
+        async with replayed.write() as connection:
+            done = await rollback(connection, None, reason="x", actor="ann", at=NOW)
+        async with replayed.read() as connection:
+            assert await pipeline.memory.adopt(connection)
+            assert not await pipeline.memory.adopt(connection)
+        assert pipeline.memory.champion is not None
+        assert pipeline.memory.champion.version == done.version == using.version - 1
+        assert pipeline.memory.since is None
+
+
+class TestPromotion:
+    async def test_without_evidence_it_is_refused_and_says_what_there_is(self, replayed: Database) -> None:
+        async with replayed.write() as connection:
+            newest = (await ModelStore(connection).all())[-1]
+            await rollback(connection, None, reason="x", actor="ann", at=NOW)
+            with pytest.raises(VerbError, match=f"model {newest.version} stays: .* 20 and a gain are needed"):
+                await promote(connection, newest.version, sectors={}, actor="ann", at=NOW)
+
+    async def test_evidence_counts_what_the_store_holds_since_both_were_fitted(
+        self, replayed: Database
+    ) -> None:
+        async with replayed.read() as connection:
+            *_, before, newest = await ModelStore(connection).all()
+            found = await held_against(connection, before, newest, {})
+            known = (outcomes.c.session > newest.fitted_on) & outcomes.c.came.is_not(None)
+            sessions = await connection.execute(
+                select(func.count(outcomes.c.session.distinct())).where(known)
+            )
+            assert found.sessions == sessions.scalar_one() > 0
+
+    async def test_a_better_model_is_promoted_and_the_move_keeps_the_evidence(
+        self, replayed: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("daemon.model_verbs.challenge", lambda *_: Evidence(25.0, 100, 600, 0.01))
+        async with replayed.write() as connection:
+            newest = (await ModelStore(connection).all())[-1]
+            await rollback(connection, None, reason="x", actor="ann", at=NOW)
+            done = await promote(connection, newest.version, sectors={}, actor="bob", at=NOW)
+        assert (done.action, done.version, done.before) == (
+            Action.PROMOTE,
+            newest.version,
+            newest.version - 1,
+        )
+        assert (done.e_value, done.gain, done.actor) == (25.0, 0.01, "bob")
+
+
+class TestSuccession:
+    MODEL = fit(planted(0.5, sessions=200, tickers=20), version=1)
+
+    def test_the_first_one_is_used_at_once(self) -> None:
+        assert succession(None, self.MODEL, None) is Action.FIRST
+
+    def test_the_same_recipe_renews(self) -> None:
+        assert succession(self.MODEL, self.renewed(), move(Action.FIRST)) is Action.RENEW
+
+    def test_other_code_waits_for_evidence(self) -> None:
+        changed = replace(self.renewed(), code_hash="0" * 64)
+        assert succession(self.MODEL, changed, move(Action.FIRST)) is None
+
+    def test_after_a_rollback_everything_waits_for_evidence(self) -> None:
+        assert succession(self.MODEL, self.renewed(), move(Action.ROLLBACK, 1, 2)) is None
+
+    def test_what_forecasts_something_else_cannot_be_compared_and_starts_anew(self) -> None:
+        other = replace(self.renewed(), horizon=10)
+        assert succession(self.MODEL, other, move(Action.RENEW)) is Action.FIRST
+
+    def test_a_candidate_that_is_not_the_worse_one_for_a_year_takes_over(self) -> None:
+        history = planted(0.0, sessions=PATIENCE + 280, tickers=10)
+        early = fit(_first(history, 200), version=1)
+        evidence, wins = judged(early, replace(early, version=2), history)
+        assert (evidence.e_value, evidence.gain) == (1.0, 0.0)
+        assert wins
+        evidence, wins = judged(early, replace(early, version=2), _first(history, 300))
+        assert not wins
+
+    def renewed(self) -> ModelVersion:
+        return replace(self.MODEL, version=2, data_hash="1" * 64)
+
+
+def _first(history: History, n: int) -> History:
+    return replace(
+        history,
+        sessions=history.sessions[:n],
+        ranks=history.ranks[:n],
+        outcomes=history.outcomes[:n],
+        regimes=history.regimes[:n],
+    )
+
+
+class TestBook:
+    def test_a_new_book_changes_no_forecast(self) -> None:
+        history = planted(0.8, sessions=300, tickers=20)
+        model = fit(history, version=1, training=Training(least_strength=1.0))
+        universe = tuple(f"T{i}" for i in range(20))
+        said = make_forecasts(model, opened(model), history.ranks[-1], universe, "", history.sectors)
+        plain = make_forecasts(
+            replace(model, calibration=calibrated(model, opened(model)).calibration),
+            opened(model),
+            history.ranks[-1],
+            universe,
+            "",
+            history.sectors,
+        )
+        assert said == plain
+        assert any(one.confidence > 0.5 for one in said)
+
+    def test_a_map_on_top_reads_the_models_own_probability(self) -> None:
+        history = planted(0.8, sessions=300, tickers=20)
+        model = fit(history, version=1, training=Training(least_strength=1.0))
+        book = replace(opened(model), live=PlattMap(pooled=(0.1, 0.5)))
+        universe = tuple(f"T{i}" for i in range(20))
+        own = make_forecasts(model, opened(model), history.ranks[-1], universe, "", history.sectors)
+        read = make_forecasts(model, book, history.ranks[-1], universe, "", history.sectors)
+        for before, after in zip(own, read, strict=True):
+            assert after.log_odds == pytest.approx(0.1 + 0.5 * before.log_odds)
+
+    def test_outcomes_are_entered_once_each(self) -> None:
+        history = planted(0.8, sessions=300, tickers=20)
+        model = fit(history, version=1)
+        came = np.where(np.arange(20) < 10, 1.0, 0.0)
+        book, decisions = resolve(model, opened(model), history.ranks[-1], came, "", history.sectors)
+        assert (book.trades, book.sessions, decisions) == (20, 1, ())
