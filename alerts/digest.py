@@ -10,7 +10,7 @@ from typing import Final
 from alerts.message import Event, Finding, Message, Severity
 
 MOST_FINDINGS: Final = 200
-"""Findings a digest carries, at least one of every message; the others are counted."""
+"""Findings a digest carries, at least one of every message and all critical ones; the others are counted."""
 
 _EACH: Final = 5
 _URGENCY: Final = list(Severity)
@@ -60,7 +60,7 @@ def compose_digest(key: str, group: str, messages: Sequence[Message]) -> Message
         done=told,
         runbook="",
         at=max(one.at for one in messages),
-        others=sum(one.others + len(one.findings[each:]) for one in messages),
+        others=sum(one.others + max(len(one.findings) - _most(one, each), 0) for one in messages),
         trading=gates[-1].trading if gates else newest.trading,
     )
 
@@ -73,9 +73,18 @@ def _rank(message: Message, over: set[tuple[str, str]]) -> tuple[bool, int]:
 def _findings(message: Message, each: int) -> list[Finding]:
     """Return a message's worst findings under its own title; a message without any stands for itself."""
     about = f"{message.title} ({_WORDS.get(message.event, message.event.value)})"
+    critical = message.severity is Severity.CRITICAL
     if not message.findings:
-        return [Finding(message.group, message.done, "", 0, "", message.session, about)]
-    return [replace(finding, about=finding.about or about) for finding in message.findings[:each]]
+        return [Finding(message.group, message.done, "", 0, "", message.session, about, critical)]
+    return [
+        replace(finding, about=finding.about or about, critical=finding.critical or critical)
+        for finding in message.findings[: _most(message, each)]
+    ]
+
+
+def _most(message: Message, each: int) -> int:
+    """Return how many findings of a message go into a digest: of a critical one all."""
+    return len(message.findings) if message.severity is Severity.CRITICAL else each
 
 
 def _counted(messages: Sequence[Message]) -> str:

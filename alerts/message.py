@@ -43,6 +43,7 @@ class Finding:
         since: The session in which the condition began, ISO date.
         about: In a digest, what the finding belongs to (its alert's title); "" where the message's title
             says it.
+        critical: In a digest, whether its alert is critical: then it is named, however long the digest.
     """
 
     subject: str
@@ -52,6 +53,7 @@ class Finding:
     chance: str
     since: str
     about: str = ""
+    critical: bool = False
 
 
 @dataclass(frozen=True, slots=True)

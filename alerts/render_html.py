@@ -172,6 +172,10 @@ def _section(section: Section) -> str:
     )
     lines = f'<tr><td colspan="2" style="{style}">{heading}</td></tr>' if heading else ""
     lines += "".join(map(_finding, section.findings))
+    if section.lines:
+        names = "<br>".join(map(escape, section.lines))
+        named = f"padding:0 0 8px;{_SMALL};overflow-wrap:anywhere"
+        lines += f'<tr><td colspan="2" style="{named}">{names}</td></tr>'
     return lines + (f'<tr><td colspan="2" style="padding:10px 0;{_SMALL}">{more}</td></tr>' if more else "")
 
 

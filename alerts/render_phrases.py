@@ -210,11 +210,13 @@ class Section(NamedTuple):
         heading: What they belong to, or "".
         findings: Those to list, worst first.
         more: A line that counts the others, or "".
+        lines: Alerts of which there is room for the name alone, one a line.
     """
 
     heading: str
     findings: tuple[Finding, ...]
     more: str
+    lines: tuple[str, ...] = ()
 
 
 def sections(message: Message, limit: int) -> list[Section]:
@@ -223,7 +225,8 @@ def sections(message: Message, limit: int) -> list[Section]:
     Args:
         message: Whose findings.
         limit: How many findings to list at most; a digest lists twenty alerts and five findings of each at
-            most, and fewer of each where there are many alerts.
+            most, and fewer of each where there are many alerts. Beyond that it names what is critical, alert
+            and subject, and counts the rest.
     """
     if message.event is not Event.DIGEST or not any(finding.about for finding in message.findings):
         shown = message.findings[:limit]
@@ -234,14 +237,22 @@ def sections(message: Message, limit: int) -> list[Section]:
     listed = list(alerts.items())[:DIGEST_ALERTS]
     each = min(DIGEST_EACH, max(DIGEST_FINDINGS // len(listed), 1))
     found = [_digest_section(about, tuple(findings), each) for about, findings in listed]
+    hidden_alerts = list(alerts.values())[DIGEST_ALERTS:]
+    unlisted = [one for _, findings in listed for one in findings[each:]]
+    unlisted += [one for findings in hidden_alerts for one in findings]
+    lines = tuple(f"{one_line(one.about)}: {one_line(one.subject)}" for one in unlisted if one.critical)
+    if lines:
+        found.append(Section("Critical too", (), "", lines))
     rest = count(message) - sum(len(findings) for _, findings in listed)
+    rest -= sum(one.critical for findings in hidden_alerts for one in findings)
     if rest:
-        hidden = len(alerts) - len(listed)
+        hidden = sum(not all(one.critical for one in findings) for findings in hidden_alerts)
         of = f" of {hidden:,} more alerts" if hidden > 1 else " of one more alert" if hidden else ""
-        found.append(Section("", (), f"and {rest:,} more findings{of}" if rest > 1 else f"and one more{of}"))
+        more = f"and {rest:,} more findings{of}" if rest > 1 else f"and one more{of}"
+        found.append(Section("", (), f"{more}; all that fires: forewarn alerts list"))
     return found
 
 
 def _digest_section(about: str, findings: tuple[Finding, ...], each: int) -> Section:
-    missing = len(findings) - each
+    missing = sum(not finding.critical for finding in findings[each:])
     return Section(about, findings[:each], f"and {missing:,} more, none of them worse" if missing > 0 else "")

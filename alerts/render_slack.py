@@ -33,6 +33,7 @@ SECTION_LIMIT = 3000
 FIELD_LIMIT = 2000
 FALLBACK_LIMIT = 4000  # what Slack advises for `text`; it cuts at 40,000
 FINDINGS = 10
+NAMED_SECTIONS = 20  # of the 50 blocks a message may have; a digest's 20 alerts take as many
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _ICONS = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟠", Severity.INFO: "🔵"}
@@ -85,7 +86,8 @@ def render_blocks(message: Message, *, drawn_at: datetime | None = None) -> list
     if done := mrkdwn(trading(message), SECTION_LIMIT - 2):
         blocks.append(_section(f"*{done}*"))
     if message.event is Event.DIGEST:
-        blocks += [_section(_listed(section)) for section in sections(message, FINDINGS)]
+        for section in sections(message, FINDINGS):
+            blocks += map(_section, _named(section) if section.lines else [_listed(section)])
     elif message.findings:
         blocks.append(_worst(message))
         if count(message) > 1:
@@ -223,6 +225,22 @@ def _listed(section: Section) -> str:
     lines = _bullets(section.findings)
     more = section.more if len(lines) == len(section.findings) else "and more, none of them worse"
     return "\n".join([*head, *lines, *([f"_{more}_"] if more else [])])
+
+
+def _named(section: Section) -> list[str]:
+    """Return alerts of which only the names are told, in as many sections as they fill."""
+    pages, page = [], f"*{mrkdwn(section.heading, 200)}*"
+    for place, line in enumerate(section.lines):
+        bullet = f"• {mrkdwn(line, 300)}"
+        if len(page) + len(bullet) + 1 > SECTION_LIMIT:
+            pages.append(page)
+            if len(pages) == NAMED_SECTIONS:
+                left = len(section.lines) - place
+                return [*pages, f"_and {left:,} more critical ones; all that fires: forewarn alerts list_"]
+            page = bullet
+        else:
+            page = f"{page}\n{bullet}"
+    return [*pages, page]
 
 
 def _bullets(findings: Iterable[Finding]) -> list[str]:

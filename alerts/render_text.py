@@ -66,6 +66,7 @@ def _tables(found: list[Section]) -> str:
         if section.heading:
             lines += ["", one_line(section.heading, WIDTH)]
         lines += ["  " + _aligned(_row(finding), widths) for finding in section.findings]
+        lines += [f"  {line}" for line in section.lines]
         if section.more:
             lines += [f"  {section.more}"] if section.findings else ["", section.more]
     return "\n".join(lines)

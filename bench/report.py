@@ -42,6 +42,7 @@ SIMULATED = (  # the longest first, so that two processes end together
     "bench.simulations.real_forecasts",
     "bench.quality",
     "bench.filings",
+    "bench.leaks",
 )
 ORDER = (
     "bench.simulations.budget",
@@ -55,6 +56,7 @@ ORDER = (
     "bench.simulations.real_forecasts",
     "bench.simulations.calibration_book",
     "bench.regimes",
+    "bench.leaks",
     "bench.false_alarms",
     "bench.simulations.pauses",
     "bench.simulations.honest_forecasts",

@@ -109,7 +109,7 @@ def ack(target: str, config: Path | None, database: str | None, *, by: str | Non
     found = _run(config, database, act)
     names = ", ".join(alert.fingerprint for alert in found)
     how_long = f"until {until:%Y-%m-%d %H:%M} UTC" if until else "until it is over"
-    Console(highlight=False).print(
+    Console(highlight=False, markup=False).print(
         f"Acknowledged {how_long}: {names}." if found else f"{target} had been acknowledged before."
     )
 
@@ -180,7 +180,7 @@ def expire(number: int, config: Path | None, database: str | None, *, by: str | 
             return await end_silence(connection, number, actor=by or getpass.getuser(), at=now)
 
     ended = _run(config, database, act)
-    Console(highlight=False).print(
+    Console(highlight=False, markup=False).print(
         f"Silence {number} is over: {ended.rule} / {ended.subject} is told again within seconds."
     )
 
@@ -206,7 +206,7 @@ def _alert_table(alerts: Iterable[Alert], book: Rulebook, now: datetime) -> Tabl
         table.add_column(column, no_wrap=column in {"state", "since", "value"})
     for alert in alerts:
         rule, marks = book.get(alert.rule), alert.marks
-        who = f"{marks.acknowledged_by} has it" if marks.is_acknowledged(now) else ""
+        who = Text(f"{marks.acknowledged_by} has it" if marks.is_acknowledged(now) else "")
         table.add_row(
             Text(alert.state.value, style=STYLES[alert.state]),
             alert.since.isoformat(),

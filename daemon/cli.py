@@ -21,7 +21,8 @@ app = typer.Typer(
 trading = typer.Typer(help="Read the trading gate, close it, or lift a pause.", no_args_is_help=True)
 db = typer.Typer(help="The store's schema.", no_args_is_help=True)
 monitor = typer.Typer(
-    help="Run the monitors over your own tables. Exit code 0 ok, 1 breach, 2 cannot judge, 3 bad input.",
+    help="Run the monitors over your own tables. Exit code 0 ok, 1 breach, 2 cannot judge, 3 bad input, "
+    "4 a fault of our own.",
     no_args_is_help=True,
 )
 alerts = typer.Typer(help="See alerts, acknowledge and silence them, test a channel.", no_args_is_help=True)
@@ -126,6 +127,19 @@ def features(
     from daemon import feature_commands
 
     feature_commands.show_features(ticker, prices, _date(session, "--session"), json=json)
+
+
+@app.command()
+def leaks(
+    prices: Annotated[
+        Path | None, typer.Option("--prices", help="Parquet or CSV with daily bars; the sample by default.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Does any feature, the regime or the forecast look ahead? Exit code 0 no, 1 yes, 3 bad input."""
+    from daemon import leak_commands
+
+    raise typer.Exit(leak_commands.leaks(prices, json=json))
 
 
 @forecaster.command("evaluate")
@@ -449,11 +463,14 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:
-        from daemon.exit_codes import exit_code
+        from daemon.exit_codes import FAULT, exit_code
 
         code = exit_code(error)
-        if code is None:
-            raise
+        if code is None:  # never 1, which says breach or refused
+            import traceback
+
+            traceback.print_exc()
+            sys.exit(FAULT)
         sys.stderr.write(f"forewarn: {error}\n")
         sys.exit(code)
 

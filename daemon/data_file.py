@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from daemon.time_column import FIX, TimeColumnError, seconds
 from market.panel import FloatArray
 
+NOTHING = frozenset({None, *pacsv.ConvertOptions().null_values})  # what an empty cell may say
+
 
 class DataFileError(ValueError):
     """A table cannot be used; the text names the file, the column, the value and the fix."""
@@ -62,15 +64,38 @@ class DataFile:
         if pa.types.is_null(column.type):
             return np.full(len(column), np.nan)
         if not _is_number(column.type):
-            found = next((value for value in column.to_pylist() if value is not None), None)
-            raise DataFileError(f"{self._path}: column {name!r} holds {found!r}, numbers are needed")
+            raise self._no_numbers(name)
         return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
 
     def numbers_if_any(self, name: str) -> FloatArray:
-        """Return a column as float64, shape (rows,), all NaN where it is missing or holds something else."""
+        """Return a column as float64, shape (rows,), all NaN where it is missing or holds no number at all.
+
+        Raises:
+            DataFileError: It holds numbers and something else.
+        """
+        self.check_not_mixed(name)
         if name in self.names and _is_number(self._table.column(name).type):
             return self.numbers(name)
         return np.full(self._table.num_rows, np.nan)
+
+    def check_not_mixed(self, name: str) -> None:
+        """Refuse a column of text at least half of whose cells are numbers: the others are mistakes.
+
+        Raises:
+            DataFileError: It is such a column.
+        """
+        if name not in self.names or not _is_text(self._table.column(name).type):
+            return
+        filled = [cell for cell in self._table.column(name).to_pylist() if cell not in NOTHING]
+        if filled and 2 * sum(map(_says_number, filled)) >= len(filled):
+            raise self._no_numbers(name)
+
+    def _no_numbers(self, name: str) -> DataFileError:
+        """Name the first cell that is no number."""
+        cells = list(enumerate(self._table.column(name).to_pylist(), start=1))
+        odd = [(row, cell) for row, cell in cells if cell not in NOTHING and not _says_number(cell)]
+        row, cell = odd[0] if odd else next((row, cell) for row, cell in cells if cell is not None)
+        return DataFileError(f"{self._path}: column {name!r}, row {row} holds {cell!r}, numbers are needed")
 
     def labels(self, name: str) -> NDArray[np.str_]:
         """Return a column as text, shape (rows,), whatever it holds.
@@ -132,6 +157,18 @@ def _read(path: Path) -> pa.Table:
     except (OSError, pa.ArrowException) as error:
         raise DataFileError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
     raise DataFileError(f"{path}: unknown kind of file; give .parquet, .csv or .csv.gz")
+
+
+def _says_number(cell: object) -> bool:
+    try:
+        float(str(cell))
+    except ValueError:
+        return False
+    return True
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -117,7 +117,7 @@ DEFAULT_RULES: Final[dict[str, dict[str, Any]]] = {
         "clear": 0.01,
         "no_data_sessions": 3,
         "runbook": "Check the price provider.",
-        "false_alarms": "a fact, not a test: it fires when more than 1 bar in 20 is missing, never by chance",
+        "false_alarms": "never fires: it states a fact, that more than 1 bar in 20 is missing",
     },
     "provider_stale": {
         "metric": "staleness_s",
@@ -125,14 +125,14 @@ DEFAULT_RULES: Final[dict[str, dict[str, Any]]] = {
         "subject": "provider:*",
         "own_limit": True,
         "runbook": "Check the price provider, or set market.fallback.",
-        "false_alarms": "a fact, not a test: it fires when a provider is a day behind, never by chance",
+        "false_alarms": "never fires: it states a fact, that a provider is a day behind",
     },
     "forecast_late": {
         "metric": "lateness_s",
         "summary": "Forecasts came late",
         "own_limit": True,
         "runbook": "See whether the daemon was down or the provider late; orders may have missed their open.",
-        "false_alarms": "a fact, not a test: it fires when forecasts are four hours late, never by chance",
+        "false_alarms": "never fires: it states a fact, that forecasts are four hours late",
     },
     "drawdown_5pct": {
         "metric": "drawdown",

@@ -100,7 +100,9 @@ class Delivery:
         """
         now = self._clock.now()
         async with self._database.write() as connection:
-            abandoned = await OutboxStore(connection).abandon_claims(now=now)
+            store = OutboxStore(connection)
+            abandoned = await store.abandon_claims(now=now)
+            await store.forget_future(now=now)  # the clock may have been corrected since
             strays = await give_up_strays(connection, self._levels, now)
             states = await ChannelStore(connection).all()
         for name, courier in self._couriers.items():
@@ -143,7 +145,7 @@ class Delivery:
             log.warning("the machine's clock was set", seconds=round(self._offset() - self._offset_s, 1))
             async with self._database.write() as connection:
                 store = OutboxStore(connection)
-                await store.hurry(now=now)
+                await store.forget_future(now=now)
                 await store.forget_age(now=now)
             self._offset_s = self._offset()
         await self._fall_back()

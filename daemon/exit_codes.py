@@ -1,4 +1,4 @@
-"""The exit codes: 0 done, 1 refused, 2 wrong usage (typer's own), 3 bad input, 130 interrupted."""
+"""The exit codes: 0 done, 1 refused, 2 wrong usage (typer's), 3 bad input, 4 our fault, 130 interrupted."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Final
 
 REFUSED: Final = 1
 BAD_INPUT: Final = 3
+FAULT: Final = 4
 INTERRUPTED: Final = 130
 
 

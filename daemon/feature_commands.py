@@ -86,7 +86,7 @@ def show_features(ticker: str, prices: Path | None, session: date | None, *, jso
         sys.stdout.write(json_format.dumps(found) + "\n")
         return
     title = f"{universe[place]} at the close of {panel.sessions[row]}, among {len(universe)} tickers"
-    Console(highlight=False).print(_table(title, lines))
+    Console(highlight=False, markup=False).print(_table(title, lines))
 
 
 def _place(path: Path, ticker: str, universe: tuple[str, ...]) -> int:

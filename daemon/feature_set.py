@@ -25,7 +25,7 @@ class FeatureSet:
     Attributes:
         signals: The signals, each with the features that can be known.
         benchmark: The market's ticker.
-        sectors: Sector by ticker.
+        sectors: Sector by ticker; empty where that of one is unknown.
     """
 
     signals: tuple[Signal, ...]
@@ -36,6 +36,8 @@ class FeatureSet:
     def of(cls, market: MarketSettings, tickers: tuple[str, ...], universe: tuple[str, ...]) -> FeatureSet:
         """Choose the signals by what the configuration provides; the store's bars decide nothing.
 
+        Those that look at sectors need the sector of every ticker.
+
         Args:
             market: Its benchmark and sectors.
             tickers: Every ticker whose bars are kept.
@@ -43,7 +45,9 @@ class FeatureSet:
         """
         nothing = np.full((1, len(tickers)), np.nan)
         panel = Panel((date(1970, 1, 2),), tickers, *(nothing for _ in FIELDS))
-        bare = cls((), market.benchmark, market.sector_of())
+        known = market.sector_of()
+        sectors = known if all(known.get(ticker) for ticker in universe) else {}
+        bare = cls((), market.benchmark, sectors)
         return cls(usable_signals(bare.window(panel, universe)), bare.benchmark, bare.sectors)
 
     def window(self, panel: Panel, universe: tuple[str, ...]) -> Window:

@@ -38,8 +38,9 @@ class Folding:
 def fold(unsent: Sequence[Unsent], *, above: int, most: int, working: bool) -> Folding:
     """Decide what becomes of a channel's unsent messages.
 
-    Within one group and episode the newest message tells the whole group, so the older ones are superseded;
-    a critical one that fired and is over before anybody was told goes into a digest with its end. What is
+    Within one group and episode a newer message supersedes an older one whose every subject it names; where
+    it names them not, both are told. A critical one that fired and is over before anybody was told goes into
+    a digest with its end. What is
     stale (over before it was told) goes as one digest, and so do the others where more than `above` wait,
     the critical ones among themselves. Only messages that surely have not arrived are touched.
 
@@ -58,11 +59,15 @@ def fold(unsent: Sequence[Unsent], *, above: int, most: int, working: bool) -> F
         newest = rows[-1]
         over = newest.event == Event.RESOLVED and not newest.told
         fired = [row for row in rows[:-1] if row.severity == _CRITICAL and row.event != Event.RESOLVED]
-        pair = [fired[-1], newest] if over and fired else [newest]
-        # one that is less urgent goes to fewer people, so it never stands in for one that is more
-        alone = [row for row in rows if row not in pair and row.severity > newest.severity and not over]
-        superseded += [(row, newest) for row in rows if row not in pair and row not in alone]
-        (stale if over else kept).extend([*alone, *pair])
+        told = [newest]
+        for row in reversed(rows[:-1]):
+            own = over and fired and row is fired[-1]
+            heir = None if own else next((one for one in told if _tells(one, row, over=over)), None)
+            if heir is None:
+                told.append(row)
+            else:
+                superseded.append((row, heir))
+        (stale if over else kept).extend(reversed(told))
     if not working:
         return Folding(tuple(superseded))
     stuck = _stuck(kept)
@@ -102,6 +107,18 @@ def best_probe(rows: Iterable[Unsent]) -> Unsent | None:
     One message that a channel can never take thus does not keep the others from it.
     """
     return min(rows, key=lambda row: (row.tried_at or _NEVER, *_urgency(row)), default=None)
+
+
+def _tells(newer: Unsent, older: Unsent, *, over: bool) -> bool:
+    """Tell whether a newer message of a group tells all of an older one.
+
+    One that is less urgent goes to fewer people, so it never stands in for one that is more, unless all is
+    over. Where a group is too large to be listed, its count stands in for names, but for no critical one's.
+    """
+    if older.severity > newer.severity and not over:
+        return False
+    counted = older.severity < _CRITICAL and not newer.lists_all
+    return counted or older.subjects <= newer.subjects
 
 
 def _urgency(row: Unsent) -> tuple[int, datetime, str, int]:

@@ -88,7 +88,7 @@ def show_model(version: int | None, config: Path | None, database: str | None, *
     console.print(_signals(model))
     for move in moves:
         if move.version == model.version:
-            console.print(f"{_when(move)}: {move.action} by {move.actor}: {move.reason}")
+            console.print(f"{_when(move)}: {move.action} by {move.actor}: {move.reason}", markup=False)
 
 
 def promote_model(version: int, config: Path | None, database: str | None, *, by: str | None) -> None:
@@ -153,7 +153,7 @@ def _table(found: tuple[ModelVersion, ...], moves: tuple[Move, ...], using: int 
             f"{model.strength:.2f}",
             model.data_hash[:8],
             own[-1].action.value if own else "waits",
-            own[-1].reason if own else "for evidence",
+            Text(own[-1].reason if own else "for evidence"),
         )
     return table
 

@@ -38,7 +38,7 @@ def drift(reference: Path, current: Path, columns: Sequence[str], *, json: bool,
     with _errors_told(json):
         _check_plot(plot)
         old, new = DataFile(reference), DataFile(current)
-        names = tuple(columns) or _shared_columns(old, new)
+        names = tuple(dict.fromkeys(columns)) or _shared_columns(old, new)
         if not names:
             raise DataFileError(
                 f"{reference} and {current} share no column of numbers; name some with --column"
@@ -123,8 +123,14 @@ def _errors_told(json: bool) -> Iterator[None]:
 def _shared_columns(old: DataFile, new: DataFile) -> tuple[str, ...]:
     """The reference's columns of numbers; columns of nothing count where one of the two holds numbers.
 
+    A column of text that holds numbers too is bad input: a cell of it is named.
+
     Where nothing but empty columns is shared these are taken: they exist, and cannot be judged.
     """
+    for name in old.names:
+        if name in new.names and not (name in old.numeric() and name in new.numeric()):
+            for data in (old, new):
+                data.check_not_mixed(name)
     names = tuple(
         name for name in old.names if name in old.numeric() or name in set(old.empty()) & set(new.numeric())
     )
@@ -159,11 +165,11 @@ def _tell(
         answer = {"readings": [_plain(one) for one in readings], "verdict": verdict.value}
         sys.stdout.write(json_format.dumps(answer) + "\n")
         return EXIT[verdict]
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)  # names in anybody's table are not markup
     console.print(_table(title, readings))
     for one in readings:
-        if one.state is not State.OK:
-            why = " ".join(filter(None, (one.reason.value if one.reason else "", one.detail)))
+        why = " ".join(filter(None, (one.reason.value if one.reason else "", one.detail)))
+        if why and one.state is not State.OK:
             console.print(Text(f"{one.metric} {one.subject}: {why}", style="dim"))
     for note in notes:
         console.print(note, markup=False)
@@ -179,7 +185,7 @@ def _table(title: str, readings: Sequence[Reading]) -> Table:
         table.add_row(
             one.metric,
             one.subject,
-            "" if math.isnan(one.value) else f"{one.value:.4g}",
+            "" if math.isnan(one.value) else f"{one.value + 0.0:.4g}",
             "" if one.threshold is None else f"{one.threshold:.4g}",
             f"{one.n:,}",
             _chance(one),
@@ -203,7 +209,7 @@ def _plain(reading: Reading) -> dict[str, Any]:
         "monitor": reading.monitor,
         "metric": reading.metric,
         "subject": reading.subject,
-        "value": None if math.isnan(reading.value) else reading.value,
+        "value": None if math.isnan(reading.value) else reading.value + 0.0,  # -0.0 becomes 0.0
         "n": reading.n,
         "threshold": reading.threshold,
         "state": reading.state.value,

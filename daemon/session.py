@@ -27,7 +27,7 @@ from daemon.compute import Compute
 from daemon.due import Due
 from daemon.facts import make_facts, watch_settings
 from daemon.feature_set import FeatureSet
-from daemon.forecasting import judged, make_forecasts, opened, resolve, succession
+from daemon.forecast_desk import ForecastDesk
 from daemon.judge import Decision, Judge
 from daemon.memory import Memory
 from daemon.observer import Observer
@@ -35,26 +35,19 @@ from daemon.price_series import to_forecast
 from daemon.settings import Settings
 from daemon.storage.audit import AuditStore
 from daemon.storage.bars import BarStore, SessionBars
-from daemon.storage.database import Database, number
+from daemon.storage.database import Database
 from daemon.storage.features import FeatureStore
 from daemon.storage.forecasts import ForecastStore
-from daemon.storage.models import Action, ModelStore, Move
 from daemon.storage.readings import ReadingStore
 from daemon.storage.regimes import RegimeStore
 from daemon.storage.runs import RunStore
 from daemon.today import Resolved, Settled, Today
-from forecaster.calibration.book import CalibrationBook
-from forecaster.calibration.book import Decision as CalibrationDecision
 from forecaster.features import feature_matrix
 from forecaster.forecast import Direction, Forecast
-from forecaster.model_version import ModelVersion
 from forecaster.ranks import centred_ranks
 from forecaster.regime import Observation, observe, step
-from forecaster.training import Training, fit
 from market.panel import FloatArray, Panel
 from market.revisions import Revision
-from monitors.drift import prepare_reference
-from monitors.joint import prepare_joint
 from monitors.live import Live
 from monitors.watch import WatchState, watch
 from trading.sizing import View
@@ -65,9 +58,6 @@ SPARE_SESSIONS = 30
 """Sessions kept and read beyond the longest lookback, for those in which nothing was known."""
 
 VOLATILITY = "volatility_21"
-
-Outcome = tuple[ModelVersion, CalibrationBook, FloatArray, FloatArray, str, tuple[str, ...]]
-"""What `forecasting.resolve` takes."""
 
 
 class Pipeline:
@@ -111,7 +101,7 @@ class Pipeline:
             + forecast_.horizon_sessions
             + SPARE_SESSIONS
         )
-        self._set, self._sectors = features, _sectors(settings, universe)
+        self._set = features
         self.memory = Memory(kept, universe, depth, forecast_.horizon_sessions, forecast_.target, features)
         self.judge = Judge(
             Rulebook(settings.rule_set()),
@@ -123,12 +113,7 @@ class Pipeline:
         self._books = Books.of(settings.trading, forecast_)
         self._watch = WatchState.start()
         self._limits = watch_settings(settings)
-        self._training = Training(
-            horizon=forecast_.horizon_sessions,
-            target=forecast_.target,
-            sessions=forecast_.train_sessions,
-            least_strength=forecast_.least_strength,
-        )
+        self._desk = ForecastDesk(self.memory, compute, settings)
 
     async def restore(self) -> None:
         """Rebuild the memory from the store."""
@@ -137,7 +122,7 @@ class Pipeline:
             saved = await ReadingStore(connection).state("watch")
             settled = await RunStore(connection).last_session("settle")
         self._watch = WatchState.from_dict(saved) if saved else WatchState.start()
-        await self._take_over(settled)
+        await self._desk.take_over(settled)
 
     def bars_of(self, session: date) -> SessionBars | None:
         """Return a session's bars if they are kept."""
@@ -227,83 +212,29 @@ class Pipeline:
         self.memory.follow(due.session, market, regime)
 
     async def _forecast(self, due: Due, today: Today) -> None:
-        memory = self.memory
+        """Forecast with the model in use; fit or judge another one where that is due."""
         async with self._database.read() as connection:
-            chosen = await memory.adopt(connection)  # a person may have put another model into use
-        if chosen:
-            await self._take_over(memory.before(due.session))
-        fitted, move = await self._succession(due.session)
-        champion = memory.champion
-        if move is not None:
-            champion = fitted if fitted and fitted.version == move.version else memory.newest
-        book = opened(champion) if champion and move else memory.book
-        made: tuple[Forecast, ...] = ()
-        if champion is not None:
-            made = await self._compute.run(
-                make_forecasts,
-                champion,
-                book,
-                memory.ranks[due.session],
-                memory.universe,
-                memory.regimes[due.session],
-                self._sectors,
-            )
+            await self._desk.look(connection, due.session)
+        change = await self._desk.change(due.session, self._clock.now())
+        made = await self._desk.forecasts(due.session, change)
 
         async def write(connection: AsyncConnection) -> dict[str, Any]:
-            if fitted:
-                await ModelStore(connection).add(fitted, self._set.fingerprint)
-            if move:
-                await ModelStore(connection).move(move)
-            if champion:
-                await ForecastStore(connection).add(due.session, champion.version, memory.horizon, made)
+            await self._desk.keep(connection, change)
+            if change.champion:
+                store, horizon = ForecastStore(connection), self.memory.horizon
+                await store.add(due.session, change.champion.version, horizon, made)
             calls = sum(one.direction is not Direction.NO_CALL for one in made)
             return {"forecasts": len(made), "calls": calls}
 
         await self._commit("forecast", due, write)
         today.forecasts = made
-        memory.newest = fitted or memory.newest
-        if move:
-            memory.champion, memory.last_move, memory.since = champion, move, None
-            await self._take_over(memory.before(due.session))
-        if champion and memory.since is None:
-            memory.since = due.session
-
-    async def _succession(self, session: date) -> tuple[ModelVersion | None, Move | None]:
-        """Fit a model or judge the one that waits, where that is due; return it and who takes over."""
-        if not self._is_fit_due(session):
-            return None, None
-        memory, champion, newest = self.memory, self.memory.champion, self.memory.newest
-        forecast_ = self._settings.forecast
-        history = memory.history(forecast_.train_sessions + self._training.purge, self._sectors)
-        at, before = self._clock.now(), memory.last_move.version if memory.last_move else None
-        if champion and newest and memory.is_waiting(newest):
-            evidence, wins = await self._compute.run(judged, champion, newest, history)
-            move = Move(
-                at,
-                session,
-                Action.PROMOTE,
-                newest.version,
-                before,
-                "forewarn",
-                evidence.words,
-                evidence.e_value,
-                number(evidence.gain),
-            )
-            return None, move if wins else None
-        fitted = await self._compute.run(
-            fit, history, version=newest.version + 1 if newest else 1, training=self._training
-        )
-        action = succession(champion, fitted, memory.last_move)
-        if action is None:
-            return fitted, None
-        words = "the first model" if action is Action.FIRST else "the same recipe on newer sessions"
-        return fitted, Move(at, session, action, fitted.version, before, "forewarn", words)
+        await self._desk.follow(due.session, change)
 
     async def _settle(self, due: Due, today: Today) -> None:
         """Fill yesterday's orders at this open, mark both books at this close, resolve outcomes."""
         opens, closes = self.memory.prices(due.session, "open"), self.memory.prices(due.session, "close")
         sessions = (self.memory.before(due.session), due.session)
-        book, decisions = await self._resolved_book(due.session)
+        book, decisions = await self._desk.entered(due.session)
 
         async def write(connection: AsyncConnection) -> dict[str, Any]:
             settled = await self._books.settle(connection, sessions, opens, closes, self._clock.now())
@@ -342,34 +273,6 @@ class Pipeline:
             for one in made
         )
         return tuple(one for one in known if not np.isnan((one.probability, one.outcome)).any())
-
-    async def _resolved_book(self, session: date) -> tuple[CalibrationBook, tuple[CalibrationDecision, ...]]:
-        """Return the champion's book after the outcomes that a session's open brings."""
-        memory, day = self.memory, self.memory.resolved_by(session)
-        if day is None or day not in memory.forecast_by_champion(session):
-            return memory.book, ()
-        return await self._compute.run(resolve, *self._outcome_of(memory.book, day))
-
-    def _outcome_of(self, book: CalibrationBook, day: date) -> Outcome:
-        memory = self.memory
-        if memory.champion is None:
-            raise RuntimeError(f"session {day} was forecast by no model")
-        return memory.champion, book, memory.ranks[day], memory.came[day], memory.regimes[day], self._sectors
-
-    async def _take_over(self, settled: date | None) -> None:
-        """Open the champion's book, enter what it has forecast so far, and prepare what it is held against.
-
-        Args:
-            settled: The newest session whose open has been entered.
-        """
-        memory, champion = self.memory, self.memory.champion
-        if champion is None:
-            return
-        book = opened(champion)
-        for day in memory.forecast_by_champion(settled) if settled else ():
-            book, _ = await self._compute.run(resolve, *self._outcome_of(book, day))
-        memory.book = book
-        await self._refer_to(champion)
 
     async def _monitor(self, due: Due, today: Today) -> None:
         state = self._watch.restarted() if _settled(today).anew else self._watch
@@ -434,21 +337,6 @@ class Pipeline:
             for one in made
         )
 
-    def _is_fit_due(self, session: date) -> bool:
-        newest, settings = self.memory.newest, self._settings.forecast
-        if newest is None or self.memory.champion is None:
-            return self.memory.resolved() >= settings.min_train_sessions
-        return sum(day > newest.fitted_on for day in self.memory.sessions) % settings.refit_sessions == 0
-
-    async def _refer_to(self, model: ModelVersion) -> None:
-        """Prepare what a model was trained on, so that later sessions can be held against it."""
-        memory, window = self.memory, self._settings.monitors.window_sessions
-        history = memory.between(model.train_from, model.train_to)
-        names, memory.reference, memory.joint = self._set.names, None, None
-        if history is not None:
-            memory.reference = await self._compute.run(prepare_reference, history, names, window=window)
-            memory.joint = await self._compute.run(prepare_joint, history, names, window=window)
-
     async def _commit(
         self, job: str, due: Due, write: Callable[[AsyncConnection], Awaitable[dict[str, Any]]]
     ) -> None:
@@ -477,8 +365,3 @@ def _settled(today: Today) -> Settled:
     if today.settled is None:
         raise RuntimeError(f"session {today.session}: a later step ran before the books were settled")
     return today.settled
-
-
-def _sectors(settings: Settings, universe: tuple[str, ...]) -> tuple[str, ...]:
-    known = settings.market.sector_of()
-    return tuple(known.get(ticker, "") for ticker in universe) if known else ()

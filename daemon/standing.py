@@ -51,8 +51,18 @@ class Standing:
         return not self.breaker.is_closed
 
     def restore(self, state: ChannelState) -> None:
-        """Go on from how the channel did before a start: one that failed is tried with one message first."""
-        self.state = state
+        """Go on from how the channel did before a start: one that failed is tried with one message first.
+
+        What a clock that was ahead has written is corrected: no failure began later than now, and a wish for
+        silence beyond the longest that is obeyed is forgotten, as the receiver says it again.
+        """
+        now = self._clock.now()
+        longest = now + timedelta(seconds=self._settings.longest_hold_seconds)
+        self.state = state = replace(
+            state,
+            failing_since=state.failing_since and min(state.failing_since, now),
+            held_until=state.held_until if state.held_until and state.held_until <= longest else None,
+        )
         self.pacer = Pacer(self._pace)
         self.breaker = Breaker(
             failures=self._settings.breaker_failures,
@@ -62,8 +72,7 @@ class Standing:
             probing=state.failing_since is not None,
         )
         if state.held_until is not None:
-            left_s = (state.held_until - self._clock.now()).total_seconds()
-            self.pacer.hold(self._clock.seconds() + min(left_s, self._settings.longest_hold_seconds))
+            self.pacer.hold(self._clock.seconds() + (state.held_until - now).total_seconds())
 
     def arrived(self, parcel: Parcel, reference: str) -> Outcome:
         """The receiver has it: the channel works."""

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from monitors.arrays import FloatArray, IntArray
 from monitors.calibration_tests import (
-    TINY,
     e_value,
     first_alarm,
     gains_by_time,
@@ -35,6 +34,7 @@ LEVEL = 0.01
 ECE_LIMIT = 0.05
 SHARES = (0.05, 0.1, 0.2, 0.5)  # stakes: single outcomes carry less than the daemon's whole cross-sections
 TESTS = 3  # looked at together, so that each must be as much less likely
+UNNAMED = "(empty)"  # the group of an empty label
 BETWEEN_ALARMS = 5_000  # times between false alarms of the stream
 
 
@@ -89,7 +89,7 @@ def calibration_report(
         )
     tests = _tests(session, stated, came, starts, level)
     sequential = _sequential(session, stated, came, starts, level)
-    groups = () if label is None else _groups(session, stated, came, label, level)
+    groups = () if label is None else _groups(session, stated, came, starts, label, level)
     shown = _scores(session, stated, came, starts, missing, level)
     verdict = verdict_of((*tests, sequential, *groups))
     return CalibrationReport((*shown, *tests, sequential, *groups), verdict, reliability(stated, came))
@@ -166,27 +166,39 @@ def _tests(
     session: date, stated: FloatArray, came: FloatArray, starts: IntArray, level: float
 ) -> tuple[Reading, ...]:
     """Spiegelhalter's test, the sum test, and the one-sided sum test for an edge smaller than claimed."""
-    confidence = np.maximum(stated, 1 - stated)
-    hit = ((stated >= 0.5) == (came > 0.5)).astype(np.float64)
-    slope = 1 - 2 * stated
-    rows = (
-        ("spiegelhalter_z", spiegelhalter_z(stated, came), slope * (came - stated), False),
-        ("sum_z", sum_z(stated, came), came - stated, False),
-        ("edge_z", too_bold_z(stated, came), hit - confidence, True),
-    )
-    variance = (slope**2 * stated * (1 - stated), stated * (1 - stated), stated * (1 - stated))
     found = []
-    for (metric, z, residual, lower), expected in zip(rows, variance, strict=True):
+    for metric, z, p in _tested(stated, came, starts):
         subject = _subject(session, metric)
         if math.isnan(z):
             found.append(subject.unknown(NoData.CONSTANT, stated.size, "no forecast can be held against it"))
             continue
-        held = z / _inflation(residual, float(expected.sum()), starts)
-        p = one_sided(held) if lower else two_sided(held)
         state = State.BREACH if TESTS * p <= level else State.OK
-        method = "normal" if starts.size == stated.size else "normal_by_time"
-        found.append(subject.judged(z, stated.size, state, Evidence(method, p_value=p)))
+        found.append(subject.judged(z, stated.size, state, Evidence(_method(stated, starts), p_value=p)))
     return tuple(found)
+
+
+def _tested(stated: FloatArray, came: FloatArray, starts: IntArray) -> tuple[tuple[str, float, float], ...]:
+    """Metric, z and p of each test; the p allows for forecasts of one time that depend on each other."""
+    confidence = np.maximum(stated, 1 - stated)
+    hit = ((stated >= 0.5) == (came > 0.5)).astype(np.float64)
+    slope, variance = 1 - 2 * stated, stated * (1 - stated)
+    rows = (
+        ("spiegelhalter_z", spiegelhalter_z(stated, came), slope * (came - stated), slope**2 * variance),
+        ("sum_z", sum_z(stated, came), came - stated, variance),
+        ("edge_z", too_bold_z(stated, came), hit - confidence, variance),
+    )
+    found = []
+    for metric, z, residual, expected in rows:
+        if math.isnan(z):
+            found.append((metric, z, math.nan))
+            continue
+        held = z / _inflation(residual, float(expected.sum()), starts)
+        found.append((metric, z, one_sided(held) if metric == "edge_z" else two_sided(held)))
+    return tuple(found)
+
+
+def _method(stated: FloatArray, starts: IntArray) -> str:
+    return "normal" if starts.size == stated.size else "normal_by_time"
 
 
 def _inflation(residual: FloatArray, expected: float, starts: IntArray) -> float:
@@ -212,24 +224,38 @@ def _sequential(
 
 
 def _groups(
-    session: date, stated: FloatArray, came: FloatArray, label: NDArray[Any], level: float
+    session: date,
+    stated: FloatArray,
+    came: FloatArray,
+    starts: IntArray,
+    label: NDArray[Any],
+    level: float,
 ) -> tuple[Reading, ...]:
+    """The sum test and Spiegelhalter's of each group, with one false discovery rate over all of them."""
     names, place = np.unique(label, return_inverse=True)
-    parts = [(stated[place == i], came[place == i]) for i in range(names.size)]
-    p = np.full(names.size, math.nan)
-    for i, (own, true) in enumerate(parts):
-        both = [two_sided(z) for z in (sum_z(own, true), spiegelhalter_z(own, true)) if not math.isnan(z)]
-        if own.size >= LEAST and both:
-            p[i] = min(1.0, max(TINY, len(both) * min(both)))
-    stands = survivors(p, level)
+    time = np.repeat(np.arange(starts.size), np.diff(starts, append=stated.size))
+    parts = []
+    for i in range(names.size):
+        own = place == i
+        parts.append((stated[own], came[own], np.unique(time[own], return_index=True)[1]))
+    # few times whose forecasts depend on each other do not show by how much
+    judged = [min(own.size, first.size) >= LEAST for own, _, first in parts]
+    tests = [_tested(*part)[1::-1] if able else () for part, able in zip(parts, judged, strict=True)]
+    stands = iter(
+        survivors(np.array([p for rows in tests for _, _, p in rows], dtype=np.float64), level).tolist()
+    )
     found = []
-    for i, (name, (own, true)) in enumerate(zip(names.tolist(), parts, strict=True)):
-        subject = _subject(session, "sum_z", str(name))
-        if math.isnan(p[i]):
-            found.append(subject.unknown(NoData.TOO_FEW, own.size, f"{own.size} forecasts"))
-            continue
-        z, gap = sum_z(own, true), float((true - own).mean())
-        state = State.BREACH if stands[i] else State.WARN if p[i] <= level else State.OK
-        detail = f"{true.mean():.1%} came true, {own.mean():.1%} stated ({gap:+.1%})"
-        found.append(subject.judged(z, own.size, state, Evidence("normal", p_value=float(p[i])), detail))
+    for name, (own, true, first), rows in zip(names.tolist(), parts, tests, strict=True):
+        called = str(name).strip() or UNNAMED
+        if not rows:
+            clause = f"{own.size} forecasts of {first.size} times"
+            found.append(_subject(session, "sum_z", called).unknown(NoData.TOO_FEW, own.size, clause))
+        gap = f"{true.mean():.1%} came true, {own.mean():.1%} stated ({float((true - own).mean()):+.1%})"
+        for metric, z, p in rows:
+            subject, stood = _subject(session, metric, called), next(stands)
+            if math.isnan(z):
+                found.append(subject.unknown(NoData.CONSTANT, own.size, "no forecast can be held against it"))
+                continue
+            state = State.BREACH if stood else State.WARN if p <= level else State.OK
+            found.append(subject.judged(z, own.size, state, Evidence(_method(own, first), p_value=p), gap))
     return tuple(found)

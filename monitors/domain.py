@@ -16,7 +16,9 @@ import numpy as np
 from scipy.special import ndtri, stdtr
 
 from monitors.arrays import BoolArray, FloatArray, IntArray
+from monitors.feature_drift import STUCK
 from monitors.reading import Evidence, NoData, Reading, State
+from monitors.repeats import most_repeated, repeated_shares
 from monitors.settings import WatchSettings
 from monitors.verdict import Subject
 from monitors.window_law import LEAST_P
@@ -30,6 +32,8 @@ LEAST_ROWS = 100  # of the window with every feature known
 LEAST_TICKERS = 10  # from which features are held against the session's mean over tickers
 RIDGE = 1e-3  # of the mean variance, so that twin features do no harm
 LEAST_RIDGE = 1e-12  # where nothing varies
+LEAST_FEATURES = 2  # of which a product can be made
+INFINITE_MOST = 0.05  # share of infinite values from which a feature is left out; fewer count as unknown
 AUC_LIMIT = 0.6  # of 0.5 for no difference at all
 
 
@@ -66,17 +70,23 @@ def domain_shift(reference: FloatArray, window: FloatArray, names: tuple[str, ..
         names: The features.
 
     Returns:
-        None where there is one feature, the reference holds too few such stretches or mostly unknown values,
-        or the window fewer than a hundred rows in which every feature is known.
+        None where fewer than two features are left, the reference holds too few such stretches or mostly
+        unknown values, or the window fewer than a hundred rows in which every feature is known. Features that
+        are constant, stuck or infinite are left out (`unfit`).
 
     Raises:
         ValueError: When the shapes do not fit.
     """
     if reference.ndim != 3 or reference.shape[1:] != window.shape[1:] or window.shape[2] != len(names):
         raise ValueError(f"reference {reference.shape} and window {window.shape} for {len(names)} features")
+    kept = np.array([reason is None for reason in unfit_of(reference, window)], dtype=np.bool_)
+    if kept.sum() < LEAST_FEATURES:
+        return None
+    names = tuple(name for name, used in zip(names, kept.tolist(), strict=True) if used)
+    reference, window = finite(reference[:, :, kept]), finite(window[:, :, kept])
     length, sessions = window.shape[0], reference.shape[0] + window.shape[0]
     starts = np.arange(0, reference.shape[0] - length + 1)
-    if length < FOLDS or starts.size < LEAST_RUNS or len(names) < 2:
+    if length < FOLDS or starts.size < LEAST_RUNS:
         return None
     stride = -(-starts.size // MOST_RUNS)
     starts = starts[::stride]
@@ -98,6 +108,61 @@ def domain_shift(reference: FloatArray, window: FloatArray, names: tuple[str, ..
     return DomainShift(float(areas[0]), p, terms.shape[0], others.size, leading(weights, labels))
 
 
+def unfit_of(reference: FloatArray, window: FloatArray) -> tuple[NoData | None, ...]:
+    """`unfit` against a reference as it is, both of shape (sessions, tickers, features)."""
+    return unfit(window, *nature(reference))
+
+
+def nature(reference: FloatArray) -> tuple[BoolArray, BoolArray]:
+    """Which features are constant in a reference, and which stand still there at times."""
+    columns = np.moveaxis(reference, 2, 0)
+    return (
+        np.array([_one_value(column) for column in columns], dtype=np.bool_),
+        np.array([most_repeated(column) >= STUCK for column in columns], dtype=np.bool_),
+    )
+
+
+def unfit(window: FloatArray, constant: BoolArray, slow: BoolArray) -> tuple[NoData | None, ...]:
+    """Why each feature's products can tell nothing: it is constant, stuck or infinite; None where it is fit.
+
+    Args:
+        window: Shape (sessions, tickers, features).
+        constant: Features of one value in the reference, shape (features,).
+        slow: Features that may stand still, as they did so in the reference, shape (features,).
+    """
+    columns = np.moveaxis(window, 2, 0)
+    found: list[NoData | None] = []
+    for column, share, steady, still in zip(columns, repeated_shares(columns), constant, slow, strict=True):
+        reasons = {
+            NoData.INFINITE: np.count_nonzero(np.isinf(column)) > INFINITE_MOST * column.size,
+            NoData.CONSTANT: steady or (_one_value(column) and not still),
+            NoData.STUCK: share >= STUCK and not still,
+        }
+        found.append(next((reason for reason, holds in reasons.items() if holds), None))
+    return tuple(found)
+
+
+def unfit_words(names: tuple[str, ...], reasons: tuple[NoData | None, ...]) -> tuple[str, ...]:
+    """The features left out and why, as `volume (stuck)`."""
+    return tuple(f"{name} ({why.value})" for name, why in zip(names, reasons, strict=True) if why is not None)
+
+
+def why_unknown(reasons: tuple[NoData | None, ...]) -> NoData:
+    """Why a window cannot be judged: what most of the features left out suffer from, else too few rows."""
+    out = [reason for reason in reasons if reason is not None]
+    return max(out, key=out.count) if out and len(reasons) - len(out) < LEAST_FEATURES else NoData.TOO_FEW
+
+
+def finite(values: FloatArray) -> FloatArray:
+    """The values with NaN for what is infinite."""
+    return np.where(np.isinf(values), np.nan, values)
+
+
+def _one_value(column: FloatArray) -> bool:
+    known = column[np.isfinite(column)]
+    return known.size > 1 and bool((known == known[0]).all())
+
+
 def leading(weights: FloatArray, labels: tuple[str, ...]) -> tuple[str, ...]:
     """The three products that weigh most."""
     return tuple(labels[i] for i in np.argsort(-np.abs(weights), kind="stable")[:3].tolist())
@@ -113,11 +178,16 @@ def domain_reading(
     """The AUC as a reading; effect (0.6) and evidence together are a breach, evidence alone a warning."""
     subject = Subject(session, "drift", "domain_auc", "features", AUC_LIMIT)
     shift = domain_shift(reference, window, names)
+    reasons = unfit_of(reference, window)
+    out = "".join(f"; left out: {word}" for word in unfit_words(names, reasons))
     if shift is None:
-        return subject.unknown(NoData.TOO_FEW, 0, "too few sessions or known rows to compare stretches")
+        why = why_unknown(reasons)
+        few = "too few sessions or known rows to compare stretches"
+        return subject.unknown(why, 0, (few if why is NoData.TOO_FEW else "too few features are left") + out)
     detail = (
         f"leading: {', '.join(shift.leading)}; {shift.runs} other stretches of {window.shape[0]} sessions"
     )
+    detail += out
     evidence = Evidence("session_runs", p_value=shift.p_value)
     return subject.judged(shift.auc, shift.rows, state_of(shift, limits), evidence, detail)
 

@@ -12,16 +12,19 @@ from datetime import date
 import numpy as np
 from scipy.special import ndtri
 
-from monitors.arrays import FloatArray, IntArray
+from monitors.arrays import BoolArray, FloatArray, IntArray
 from monitors.domain import (
     AUC_LIMIT,
     FOLDS,
+    LEAST_FEATURES,
     LEAST_ROWS,
     LEAST_RUNS,
     DomainShift,
     apart_from_session,
+    finite,
     folds,
     leading,
+    nature,
     pair_names,
     raw_products,
     ridge_of,
@@ -30,6 +33,9 @@ from monitors.domain import (
     tail_p,
     thinned,
     told_apart,
+    unfit,
+    unfit_words,
+    why_unknown,
 )
 from monitors.reading import Evidence, NoData, Reading
 from monitors.settings import WatchSettings
@@ -60,6 +66,8 @@ class JointReference:
             neighbours resemble the window.
         others: How well its own stretches can be told from the rest, shape (runs,).
         disjoint: How many of them lie side by side.
+        constant: Features of one value throughout, shape (features,).
+        slow: Features that stand still at times, shape (features,).
     """
 
     names: tuple[str, ...]
@@ -74,6 +82,12 @@ class JointReference:
     far: tuple[FloatArray, ...]
     others: FloatArray
     disjoint: float
+    constant: BoolArray
+    slow: BoolArray
+
+    def unfit(self, window: FloatArray) -> tuple[NoData | None, ...]:
+        """Why each feature is left out of a look at the newest sessions; None where it is not."""
+        return unfit(window[-self.length :], self.constant, self.slow)
 
     def shift(self, window: FloatArray) -> DomainShift | None:
         """Tell a window from the reference, as `monitors.domain.told_apart` tells its own stretches.
@@ -82,11 +96,30 @@ class JointReference:
             window: Shape (sessions, tickers, features), NaN = unknown; the newest `length` sessions count.
 
         Returns:
-            None where it is too short or has fewer than a hundred rows in which every feature is known.
+            None where it is too short, has fewer than a hundred rows in which every feature is known, or too
+            few features are left. Products of what is constant, stuck or infinite are left out; the null
+            remains that of all products, which can only be told apart better.
         """
-        newest = window[-self.length :]
-        if newest.shape[0] < self.length or np.isfinite(newest).all(axis=2).sum() < LEAST_ROWS:
+        newest = finite(window[-self.length :])
+        fit = np.array([reason is None for reason in self.unfit(window)], dtype=np.bool_)
+        pair = fit[self.first] & fit[self.second]
+        if newest.shape[0] < self.length or fit.sum() < LEAST_FEATURES or not pair.any():
             return None
+        if np.isfinite(newest[:, :, fit]).all(axis=2).sum() < LEAST_ROWS:
+            return None
+        return (self if pair.all() else self._only(pair))._told(newest)
+
+    def _only(self, pair: BoolArray) -> JointReference:
+        return replace(
+            self,
+            first=self.first[pair],
+            second=self.second[pair],
+            centre=self.centre[pair],
+            scatter=self.scatter[:, pair][:, :, pair],
+            far=tuple(part[:, pair] for part in self.far),
+        )
+
+    def _told(self, newest: FloatArray) -> DomainShift | None:
         scores = apart_from_session(_normal(thinned(newest, self.tickers), self.knots))
         terms = raw_products(scores, self.first, self.second) - self.centre
         place = np.repeat(self.sessions + np.arange(self.length), scores.shape[1])
@@ -132,12 +165,13 @@ def prepare_joint(history: FloatArray, names: tuple[str, ...], *, window: int) -
     """
     if history.ndim != 3 or history.shape[2] != len(names):
         raise ValueError(f"reference {history.shape} does not hold {len(names)} features on its third axis")
-    used = history[-SESSIONS:]
+    used = finite(history[-SESSIONS:])
     starts = np.arange(0, used.shape[0] - window + 1)
     if window < FOLDS or starts.size < LEAST_RUNS or len(names) < 2 or np.isfinite(used).mean() < 0.5:
         return None
     stride = -(-starts.size // RUNS)
     starts = starts[::stride]
+    constant, slow = nature(used)
     used = thinned(used, ROWS // used.shape[0])
     knots = np.stack([_quantiles(column) for column in used.reshape(-1, len(names)).T])
     scores = apart_from_session(_normal(used, knots))
@@ -165,6 +199,8 @@ def prepare_joint(history: FloatArray, names: tuple[str, ...], *, window: int) -
         tuple(terms[is_far & (fold_of == fold)] for fold in range(FOLDS)),
         others,
         others.size * stride / window,
+        constant,
+        slow,
     )
 
 
@@ -197,6 +233,8 @@ class JointState:
         rows: As there; 0 where the window could not be judged.
         runs: As there.
         leading: As there.
+        reason: Why it could not be judged, "" where it could.
+        left_out: Features left out and why, as `volume (stuck)`.
     """
 
     looked_on: str = ""
@@ -206,6 +244,8 @@ class JointState:
     rows: int = 0
     runs: int = 0
     leading: tuple[str, ...] = ()
+    reason: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 def step(
@@ -221,10 +261,12 @@ def step(
     """
     if reference is None or window is None:
         return replace(state, age=state.age + 1)
-    shift = reference.shift(window)
+    shift, reasons = reference.shift(window), reference.unfit(window)
+    found = JointState(session.isoformat(), left_out=unfit_words(reference.names, reasons))
     if shift is None:
-        return JointState(session.isoformat())
-    return JointState(session.isoformat(), 0, shift.auc, shift.p_value, shift.rows, shift.runs, shift.leading)
+        return replace(found, reason=why_unknown(reasons).value)
+    told = shift.auc, shift.p_value, shift.rows, shift.runs, shift.leading
+    return JointState(session.isoformat(), 0, *told, left_out=found.left_out)
 
 
 def joint_reading(session: date, state: JointState, limits: WatchSettings) -> Reading:
@@ -234,10 +276,13 @@ def joint_reading(session: date, state: JointState, limits: WatchSettings) -> Re
         return subject.unknown(NoData.NOT_EVALUATED, 0, "not looked at yet")
     if state.age > limits.joint_stale_after:
         return subject.unknown(NoData.STALE, 0, f"last looked at on {state.looked_on}")
+    out = "".join(f"; left out: {word}" for word in state.left_out)
     if not state.rows:
-        clause = f"{state.looked_on}: fewer than {LEAST_ROWS} rows with every feature known"
-        return subject.unknown(NoData.TOO_FEW, 0, clause)
+        why = NoData(state.reason or NoData.TOO_FEW)
+        few = f"fewer than {LEAST_ROWS} rows with every feature known"
+        clause = few if why is NoData.TOO_FEW else "too few features are left"
+        return subject.unknown(why, 0, f"{state.looked_on}: {clause}{out}")
     shift = DomainShift(state.auc, state.p_value, state.rows, state.runs, state.leading)
-    detail = f"looked at on {state.looked_on}; leading: {', '.join(state.leading)}"
+    detail = f"looked at on {state.looked_on}; leading: {', '.join(state.leading)}{out}"
     evidence = Evidence("session_runs", p_value=state.p_value)
     return subject.judged(state.auc, state.rows, state_of(shift, limits), evidence, detail)

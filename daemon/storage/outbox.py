@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,7 +12,7 @@ from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.message import Event, Severity
-from daemon.storage.outbox_rows import CHUNK, UNSENT_COLUMNS, UNSENT_STATUSES, is_row, unsent_of
+from daemon.storage.outbox_rows import CHUNK, UNSENT_COLUMNS, UNSENT_STATUSES, is_row, names_of, unsent_of
 from daemon.storage.parcel import URGENCY, Parcel, Status, Unsent
 from daemon.storage.schema import outbox
 
@@ -102,9 +104,16 @@ class OutboxStore:
             .order_by(outbox.c.created_at, outbox.c.group_, outbox.c.revision)
         )
         found = (await self._connection.execute(query)).all()
+        named = await self._named(channel, found)
         over = {row.group_ for row in found if row.event == Event.RESOLVED}
         told = await self._told(channel, sorted(over))
-        return tuple(unsent_of(row, told=(row.group_, row.episode) in told) for row in found)
+        return tuple(
+            replace(
+                unsent_of(row, told=(row.group_, row.episode) in told),
+                **named.get((row.group_, row.revision), {}),
+            )
+            for row in found
+        )
 
     async def claim(self, row: Unsent, *, now: datetime, lease_s: float) -> Parcel | None:
         """Take a message for `lease_s` seconds; None where somebody else was faster."""
@@ -207,8 +216,19 @@ class OutboxStore:
         """Let everything that waits be as old as if it were written now: the clock was set."""
         unsent = outbox.c.status.in_(UNSENT_STATUSES)
         await self._connection.execute(update(outbox).where(unsent).values(written_wall_at=now))
-        waits = outbox.c.fallback_wall_from > now
-        await self._connection.execute(update(outbox).where(unsent, waits).values(fallback_wall_from=now))
+
+    async def forget_future(self, *, now: datetime) -> None:
+        """Let nothing that waits lie in the future, as after a clock that was ahead: it is tried now."""
+        unsent = outbox.c.status.in_(UNSENT_STATUSES)
+        for column in (
+            outbox.c.due_wall_at,
+            outbox.c.written_wall_at,
+            outbox.c.fallback_wall_from,
+            outbox.c.tried_wall_at,
+        ):
+            await self._connection.execute(
+                update(outbox).where(unsent, column > now).values({column.name: now})
+            )
 
     async def strays(self, channels: Collection[str]) -> list[Any]:
         """Return the rows that wait for channels which are not among those given, by channel and age."""
@@ -256,6 +276,21 @@ class OutboxStore:
             )
             found |= {(row.group_, row.episode) for row in await self._connection.execute(query)}
         return found
+
+    async def _named(self, channel: str, found: Sequence[Any]) -> dict[tuple[str, int], dict[str, Any]]:
+        """Return whom each message names, where several of one group wait: one may stand in for another."""
+        waiting = Counter(row.group_ for row in found)
+        groups = sorted(group for group, count in waiting.items() if count > 1)
+        named: dict[tuple[str, int], dict[str, Any]] = {}
+        for start in range(0, len(groups), CHUNK):
+            query = select(outbox.c.group_, outbox.c.revision, outbox.c.message).where(
+                outbox.c.group_.in_(groups[start : start + CHUNK]),
+                outbox.c.channel == channel,
+                outbox.c.status.in_(UNSENT_STATUSES),
+            )
+            for row in await self._connection.execute(query):
+                named[row.group_, row.revision] = names_of(row.message)
+        return named
 
     async def _stand_ins(self, group: str, episode: str) -> dict[str, str]:
         """Return the channels told of an episode in place of another one, each with that one."""

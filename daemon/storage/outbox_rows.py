@@ -50,6 +50,15 @@ def unsent_of(row: Any, *, told: bool) -> Unsent:  # noqa: ANN401 - a row of the
     )
 
 
+def names_of(message: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON, which a person may have changed
+    """Return whom a stored message names, as fields of `Unsent`; one that cannot be read names nobody."""
+    try:
+        subjects = frozenset(str(finding["subject"]) for finding in message["findings"])
+        return {"subjects": subjects, "lists_all": not message.get("others", 0)}
+    except (AttributeError, KeyError, TypeError):
+        return {}
+
+
 def is_row(row: Unsent | Parcel) -> tuple[Any, ...]:
     """Return the clauses that name one row."""
     return (

@@ -53,6 +53,8 @@ class Unsent:
         tried_at: When a send of it was last under way, the machine's time; None where never.
         leased_until: Until when its claim holds; None where it has none.
         told: Whether the channel took an earlier message of the same group and episode.
+        subjects: Whom it names, where other messages of its group wait too; else empty.
+        lists_all: Whether it names all it is about; where not, it counts the others.
     """
 
     group: str
@@ -68,6 +70,8 @@ class Unsent:
     tried_at: datetime | None = None
     leased_until: datetime | None = None
     told: bool = False
+    subjects: frozenset[str] = frozenset()
+    lists_all: bool = True
 
     @property
     def key(self) -> str:

@@ -271,3 +271,17 @@ class TestFallback:
             await desk.put(message(episode="1"), fallback=("email",))
         await desk.until(25)
         assert email.keys == ["drawdown_10pct/3"]
+
+
+async def test_an_alert_that_a_later_message_of_its_group_does_not_name_is_told_too(desk: Desk) -> None:
+    slack = Receiver("slack")
+    slack.down = TransientError("connection refused")
+    desk.open(slack)
+    for second, name in ((0, "alpha"), (60, "beta")):
+        await desk.until(second)
+        one = message("loss", episode="1")
+        await desk.put(replace(one, findings=(replace(one.findings[0], subject=name),)))
+    await desk.until(120)
+    slack.down = None
+    await desk.until(300)
+    assert [[one.subject for one in told.findings] for told in slack.took] == [["alpha"], ["beta"]]

@@ -95,6 +95,26 @@ def test_a_less_urgent_message_never_stands_in_for_a_more_urgent_one() -> None:
     ).superseded == ((more, fired_again),)
 
 
+def test_a_message_is_superseded_only_by_one_that_names_all_its_subjects() -> None:
+    alpha, both = frozenset({"alpha"}), frozenset({"alpha", "beta"})
+    first = row("g", 1, severity=2, subjects=alpha)
+    wider = row("g", 2, severity=2, subjects=both)
+    other = row("g", 3, severity=2, subjects=frozenset({"beta"}))
+    assert fold([first, other], above=5, most=200, working=False).superseded == ()
+    assert fold([first, wider], above=5, most=200, working=False).superseded == ((first, wider),)
+    assert fold([first, wider, other], above=5, most=200, working=False).superseded == ((first, wider),)
+    over = row("g", 4, severity=2, subjects=frozenset({"beta"}), event="resolved")
+    (digest,) = fold([first, other, over], above=5, most=200, working=True).digests
+    assert names(digest) == ["g/1", "g/3", "g/4"]
+
+
+def test_the_count_of_a_group_too_large_to_list_stands_in_for_names_but_not_of_what_is_critical() -> None:
+    for severity, folded in ((1, True), (2, False)):
+        older = row("g", 1, severity=severity, subjects=frozenset({"a"}))
+        newer = row("g", 2, severity=severity, subjects=frozenset({"b"}), lists_all=False)
+        assert bool(fold([older, newer], above=5, most=200, working=True).superseded) is folded
+
+
 def test_nothing_is_folded_while_the_channel_fails() -> None:
     rows = [row(f"g{i}", revision) for i in range(10) for revision in (1, 2)]
     plan = fold(rows, above=5, most=200, working=False)
@@ -138,6 +158,8 @@ rows_ = st.lists(
         status=st.sampled_from([Status.PENDING, Status.RETRY, Status.UNKNOWN, Status.CLAIMED]),
         faults=st.integers(0, 4),
         told=st.booleans(),
+        subjects=st.frozensets(st.sampled_from("xyz")),
+        lists_all=st.booleans(),
     ),
     unique_by=lambda one: one.key,
     max_size=40,
@@ -159,6 +181,8 @@ def test_every_message_has_one_fate_and_none_is_forgotten(
         assert (older.group, older.episode) == (newer.group, newer.episode)
         assert older.revision < newer.revision
         assert newer.key in waiting - superseded
+        counted = older.severity < 2 and not newer.lists_all
+        assert counted or older.subjects <= newer.subjects
     assert all(1 <= len(digest) <= most for digest in plan.digests)
     left = [one for one in rows if one.key in waiting - set(fates)]
     if working:

@@ -34,6 +34,7 @@ CONFIG = """
 [market]
 provider = "file"
 prices_file = "{folder}/prices.parquet"
+tickers = ["AAPL", "AMZN", "GOOG", "IBM", "MSFT", "NVDA", "^GSPC"]
 history_sessions = 320
 [forecast]
 train_sessions = 120

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from daemon.clock import ReplayClock
 from daemon.compute import Compute
+from daemon.forecast_desk import Change, ForecastDesk
 from daemon.forecasting import PATIENCE, calibrated, judged, make_forecasts, opened, resolve, succession
 from daemon.model_verbs import held_against, promote, rollback
 from daemon.session import Pipeline
@@ -144,6 +145,36 @@ class TestRollback:
         assert pipeline.memory.champion is not None
         assert pipeline.memory.champion.version == done.version == using.version - 1
         assert pipeline.memory.since is None
+
+
+class TestDesk:
+    async def test_a_person_who_chose_meanwhile_is_obeyed(
+        self, replayed: Database, exchange: Exchange, tmp_path: Path
+    ) -> None:
+        settings = short_settings(tmp_path)
+        tickers = ("AAPL", "AMZN", "GOOG", "IBM", "MSFT", "NVDA", "^GSPC", "^IXIC")
+        clock = ReplayClock(exchange.close_at(END))
+        pipeline = Pipeline(replayed, settings, clock, Compute(None), tickers, ())
+        await pipeline.restore()
+        desk, memory = ForecastDesk(pipeline.memory, Compute(None), settings), pipeline.memory
+        using, newest = memory.champion, memory.newest
+        assert using is not None
+        assert newest is not None
+        fitted = replace(newest, version=newest.version + 1)
+        renewed = move(Action.RENEW, fitted.version, using.version)
+        change = Change(fitted, memory.book, fitted, renewed)
+        async with replayed.write() as connection:
+            chosen = await rollback(connection, None, reason="worse", actor="ann", at=NOW)
+        async with replayed.write() as connection:
+            await desk.keep(connection, change)
+            assert await ModelStore(connection).last_move() == chosen
+            assert await ModelStore(connection).get(fitted.version) == fitted
+        await desk.follow(END, change)
+        assert memory.champion == using
+        async with replayed.read() as connection:
+            await desk.look(connection, END)
+        assert memory.champion is not None
+        assert memory.champion.version == chosen.version
 
 
 class TestPromotion:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -120,7 +121,7 @@ def test_performance_finds_a_series_that_loses(run: Run, tmp_path: Path) -> None
         (("drift", "none.csv", "none.csv"), "none.csv: cannot be read"),
         (("drift", "data.txt", "data.txt"), "data.txt: unknown kind of file"),
         (("performance", "t.csv", "--return", "retrun"), "no column 'retrun'; did you mean 'return'?"),
-        (("performance", "t.csv", "--return", "name"), "column 'name' holds 'x', numbers are needed"),
+        (("performance", "t.csv", "--return", "name"), "column 'name', row 1 holds 'x', numbers are needed"),
         (("calibration", "t.csv", "--probability", "return", "--outcome", "return"), "t.csv: columns"),
         (("performance", "empty.csv", "--return", "a"), "empty.csv: the table has no rows"),
         (("performance", "t.csv", "--return", "return"), "row 2 holds -3: returns are fractions"),
@@ -265,3 +266,80 @@ def test_a_time_that_cannot_be_sorted_is_named(run: Run, tmp_path: Path, times: 
     assert (code, out) == (3, "")
     assert "t.csv: column 't'" in err
     assert text in err
+
+
+@pytest.mark.parametrize("name", ["[/]", "a[/b]", "[bold]x"])
+def test_a_name_that_looks_like_markup_is_printed_as_it_is(run: Run, tmp_path: Path, name: str) -> None:
+    rng = np.random.default_rng(3)
+    older = table(tmp_path, "old[x].csv", **{name: rng.normal(size=2000), "b": rng.normal(size=2000)})
+    newer = table(tmp_path, "new[x].csv", **{name: rng.normal(size=250), "b": rng.normal(size=250)})
+    code, out, err = run("drift", older, newer)
+    assert (code, err) == (0, "")
+    assert name in out
+    assert "new[x].csv against old[x].csv" in out
+    stated = rng.uniform(0.3, 0.7, 200)
+    came = (rng.random(200) < stated).astype(int)
+    forecasts = table(tmp_path, "f.csv", p=stated, y=came, g=[name] * 200)
+    code, out, err = run("calibration", forecasts, "--probability", "p", "--outcome", "y", "--group", "g")
+    assert (code, err) == (0, "")
+    assert name in out
+
+
+def test_a_fault_of_our_own_is_no_breach_and_keeps_its_traceback(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(values: object) -> None:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr("daemon.monitor_commands.performance_report", fail)
+    name = table(tmp_path, "r.csv", ret=np.full(50, 0.01))
+    code, out, err = run("performance", name, "--return", "ret")
+    assert (code, out) == (4, "")
+    assert "Traceback" in err
+    assert "RuntimeError: planted" in err
+
+
+@pytest.mark.parametrize("cell", ["foo", "-", "1,5"])
+@pytest.mark.parametrize("side", ["old", "new"])
+@pytest.mark.parametrize("asked", [(), ("--column", "a")])
+def test_one_bad_cell_is_named_and_no_breach(
+    run: Run, tmp_path: Path, cell: str, side: str, asked: tuple[str, ...]
+) -> None:
+    rng = np.random.default_rng(3)
+    for name, rows in (("old", 2000), ("new", 250)):
+        values: list[object] = list(rng.normal(size=rows))
+        if name == side:
+            values[4], values[7] = "N/A", cell
+        table(tmp_path, f"{name}.csv", a=values, b=rng.normal(size=rows))
+    code, out, err = run("drift", "old.csv", "new.csv", *asked)
+    assert (code, out) == (3, "")
+    assert f"{side}.csv: column 'a', row 8 holds '{cell}', numbers are needed" in err
+
+
+def test_a_column_of_words_is_left_out_and_one_asked_for_twice_is_tested_once(
+    run: Run, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(3)
+    for name, rows in (("old.csv", 2000), ("new.csv", 250)):
+        table(tmp_path, name, a=rng.normal(size=rows), word=["up", "3"] * 25 + ["down"] * (rows - 50))
+    code, out, _ = run("drift", "old.csv", "new.csv", "--json")
+    assert code == 0
+    assert {one["subject"] for one in json.loads(out)["readings"]} == {"a", "features"}
+    once = run("drift", "old.csv", "new.csv", "--json", "--column", "a")
+    assert run("drift", "old.csv", "new.csv", "--json", "--column", "a", "--column", "a") == once
+    code, _, err = run("drift", "old.csv", "new.csv", "--column", "word")
+    assert code == 3
+    assert "column 'word', row 1 holds 'up'" in err
+
+
+def test_the_table_shows_no_empty_clause_and_no_negative_zero(run: Run, tmp_path: Path) -> None:
+    stated = np.random.default_rng(4).uniform(0.2, 0.8, 2000)
+    name = table(tmp_path, "f.csv", p=stated, y=(stated > 0.5).astype(int))
+    code, out, _ = run("calibration", name, "--probability", "p", "--outcome", "y")
+    assert code == 1
+    assert "spiegelhalter_z" in out
+    assert not re.findall(r"^\S+ \S+: *$", out, re.MULTILINE)
+    rising = table(tmp_path, "r.csv", ret=np.random.default_rng(5).uniform(0.001, 0.01, 300))
+    for words in ((), ("--json",)):
+        _, out, _ = run("performance", rising, "--return", "ret", *words)
+        assert not [word for word in out.replace(",", " ").split() if word in {"-0", "-0.0"}]

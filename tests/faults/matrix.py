@@ -66,7 +66,7 @@ async def killed_early(system: System, hook: Hook) -> str:
     hook.down = False
     await system.start()
     await hook.quiet(system.quiet_s, 60)
-    return told(FEW, await system.untold(names(FEW)))
+    return await told(system, names(FEW))
 
 
 async def limited(system: System, hook: Hook) -> str:
@@ -124,7 +124,7 @@ async def receiver_down(system: System, hook: Hook) -> str:
     await hook.quiet(system.quiet_s + 10, 90)
     last_s = max((one.at_s - back_s for one in hook.taken), default=0.0)
     return (
-        f"{told(FEW, await system.untold(names(FEW)))}, the last {last_s:.0f} s after it was back; "
+        f"{await told(system, names(FEW))}, the last {last_s:.0f} s after it was back; "
         f"{asked} requests meanwhile"
     )
 
@@ -140,7 +140,7 @@ async def storm(system: System, hook: Hook) -> str:
     early = sum(one.early for one in hook.attempts)
     first_s = min((one.at_s for one in hook.attempts), default=begun_s) - begun_s
     return (
-        f"{told(STORM, await system.untold(names(STORM)))} in {len(hook.taken)} messages, the first after "
+        f"{await told(system, names(STORM))} in {len(hook.taken)} messages, the first after "
         f"{first_s:.1f} s; {refused} times 429, {early} requests before Retry-After"
     )
 
@@ -160,7 +160,7 @@ async def disk_full(system: System, hook: Hook) -> str:
     await system.start()
     await hook.quiet(system.quiet_s, 60)
     twice = sum(len(hook.telling(name)) > 1 for name in names(2 * FEW))
-    return f"{told(FEW, await system.untold(late))}, {twice} of {2 * FEW} told twice"
+    return f"{await told(system, late)}, {twice} of {2 * FEW} told twice"
 
 
 FAULTS: Final = (
@@ -181,9 +181,13 @@ FAULTS: Final = (
 )
 
 
-def told(count: int, untold: int) -> str:
-    """Say how many of the alerts were told."""
-    return f"{count - untold:,} of {count:,} alerts told"
+async def told(system: System, alerts: list[str]) -> str:
+    """Say how many of the alerts were told, and how many of them by a digest that only counts them."""
+    count, named = len(alerts), system.named(alerts)
+    told = count - await system.untold(alerts)
+    if named >= told:
+        return f"{named:,} of {count:,} alerts told by name"
+    return f"{named:,} of {count:,} alerts told by name, {told - named:,} more counted in a digest"
 
 
 def said(what: str, was: bool) -> str:
@@ -250,7 +254,8 @@ def page(rows: list[tuple[str, str, str]]) -> str:
         f"  and its `group_interval` {GROUP_INTERVAL_S:g} s, a fifteenth of its defaults, to save time.",
         "- Each alert is handed over once, unless the row says otherwise. Behind a Prometheus server,",
         "  which says every minute what fires, Alertmanager hears again of what it lost while that fires.",
-        "- An alert counts as told where a message that names it, or that it was folded into, was taken.",
+        "- An alert is told by name where its name can be read in a message that was taken. One that a",
+        "  digest only counts is counted apart; `forewarn alerts list` names it.",
         "- In the storm every alert is a group of its own, for both; with one group for all, Alertmanager",
         "  would tell them in one message. Both are watched until nothing comes any more, at most a minute.",
         "",

@@ -72,7 +72,11 @@ class System(Protocol):
         ...
 
     async def untold(self, names: list[str]) -> int:
-        """Return how many of the alerts are in no message that the receiver took."""
+        """Return how many of the alerts no message that the receiver took names or counts."""
+        ...
+
+    def named(self, names: list[str]) -> int:
+        """Return how many of the alerts' names can be read in the messages that the receiver took."""
         ...
 
     async def aclose(self) -> None:
@@ -121,7 +125,7 @@ class Forewarn:
         await self._feed.settle(120)
 
     async def untold(self, names: list[str]) -> int:
-        """Follow each alert's message to the one that told it, and look for that at the receiver."""
+        """Follow each alert's message to the one that told or counted it, and look for that one's title."""
         store = Database(self._url)
         async with store.read() as connection:
             rows = {row.key: row for row in await connection.execute(select(outbox))}
@@ -134,6 +138,10 @@ class Forewarn:
             if end.status == "sent" and self._hook.telling(json.dumps(end.message["title"])[1:-1]):
                 told |= {finding["subject"] for finding in row.message["findings"]}
         return len(set(names) - told)
+
+    def named(self, names: list[str]) -> int:
+        """Look for each alert's name in what the receiver took."""
+        return named_at(self._hook, names)
 
     async def aclose(self) -> None:
         """End the worker and the feed."""
@@ -231,12 +239,21 @@ class Alertmanager:
 
     async def untold(self, names: list[str]) -> int:
         """Look for each alert's name in what the receiver took."""
-        return sum(not self._hook.telling(name) for name in names)
+        return len(names) - self.named(names)
+
+    def named(self, names: list[str]) -> int:
+        """Look for each alert's name in what the receiver took."""
+        return named_at(self._hook, names)
 
     async def aclose(self) -> None:
         """End it."""
         if self._process is not None and self._process.returncode is None:
             await self.kill()
+
+
+def named_at(hook: Hook, names: list[str]) -> int:
+    """Return how many of the names can be read in what a receiver took."""
+    return sum(bool(hook.telling(name)) for name in names)
 
 
 def alertmanager_version() -> str:

@@ -122,6 +122,32 @@ class SetClock:
         self.wall, self.at_s = self.wall + timedelta(seconds=seconds), self.at_s + seconds
 
 
+@pytest.mark.parametrize("down", [True, False], ids=["slack down", "slack up"])
+async def test_what_was_written_by_a_clock_that_was_a_year_ahead_is_told_after_a_start(
+    sqlite_store: Database, down: bool
+) -> None:
+    ahead = START + timedelta(days=365)
+    before = Desk(sqlite_store)
+    before.clock.advance(ahead)
+    refused = TransientError("ratelimited", retry_after_s=20.0)
+    before.open(Receiver("slack", refused), Receiver("email"))
+    await before.put(message("held", episode="1"), fallback=("email",))
+    await before.delivery.drain()
+    await before.put(message("fresh", episode="1"), fallback=("email",))
+    clock, slack, mail = SetClock(), Receiver("slack"), Receiver("email")
+    slack.down = TransientError("connection refused") if down else None
+    delivery = Delivery(
+        sqlite_store, (slack, mail), DeliverySettings(), clock, sleep=before.sleep, chance=Random(7)
+    )
+    await delivery.recover()
+    for _ in range(35):
+        clock.go_on(1.0)
+        await delivery.watch()
+        await delivery.drain()
+    told = mail if down else slack
+    assert sorted(told.keys) == ["fresh/1", "held/1"]
+
+
 @pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)], ids=["forward", "back"])
 async def test_a_clock_that_is_set_by_an_hour_delays_and_repeats_nothing(
     sqlite_store: Database, jump: timedelta

@@ -9,6 +9,7 @@ import pytest
 
 from monitors.arrays import FloatArray
 from monitors.calibration_report import calibration_report
+from monitors.calibration_tests import two_sided
 from monitors.reading import NoData, Reading, State
 from monitors.report import CalibrationReport
 
@@ -179,3 +180,42 @@ def test_columns_that_make_no_sense_are_refused() -> None:
         calibration_report(np.full(3, 0.5), np.array([0.0, 1.0, 0.5]))
     with pytest.raises(ValueError, match="pair up"):
         calibration_report(np.full(3, 0.5), np.ones(2))
+
+
+def shocked_days(rng: np.random.Generator) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Calibrated forecasts, 20 a day for 60 days, whose outcomes share the day's shock; two groups."""
+    stated = rng.uniform(0.45, 0.55, (60, 20))
+    draw = np.where(rng.random((60, 20)) < 0.6, rng.random((60, 1)), rng.random((60, 20)))
+    day, group = np.repeat(np.arange(60.0), 20), np.tile(np.arange(20.0) % 2, 60)
+    return stated.ravel(), (draw < stated).astype(float).ravel(), day, group
+
+
+def test_a_common_shock_of_each_day_breaches_no_group() -> None:
+    rng, wrong = np.random.default_rng(12), {True: 0, False: 0}
+    for _ in range(60):
+        stated, came, day, group = shocked_days(rng)
+        for known in wrong:
+            report = calibration_report(stated, came, day if known else None, group)
+            wrong[known] += any(r.state is State.BREACH for r in report.readings if r.subject != "all")
+    assert wrong[True] <= 4
+    assert wrong[False] >= 12
+
+
+def test_the_p_of_a_group_belongs_to_its_value() -> None:
+    rng = np.random.default_rng(13)
+    stated = rng.uniform(0.1, 0.9, 800)
+    came = (rng.random(800) < 0.5).astype(float)
+    report = calibration_report(stated, came, group=np.arange(800) % 2)
+    rows = [r for r in report.readings if r.subject in {"0", "1"}]
+    assert [r.metric for r in rows] == ["sum_z", "spiegelhalter_z"] * 2
+    for row in rows:
+        assert row.evidence is not None
+        assert row.evidence.p_value == pytest.approx(two_sided(row.value), rel=1e-9)
+
+
+def test_a_group_of_few_times_is_not_judged_and_an_empty_label_has_a_name() -> None:
+    rng = np.random.default_rng(14)
+    stated, came, day, _ = shocked_days(rng)
+    report = calibration_report(stated, came, day, np.where(day < 10, "early", ""))
+    assert of(report, "sum_z", "early").reason is NoData.TOO_FEW
+    assert of(report, "sum_z", "(empty)").state is not State.NO_DATA

@@ -106,3 +106,32 @@ def test_many_features_are_told_by_their_most_correlated_pairs() -> None:
 def test_shapes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="6 features"):
         domain_shift(panel(300, 1, 0.0), panel(20, 1, 0.0)[:, :, :5], NAMES)
+
+
+def spoilt(window: FloatArray, how: str, features: int) -> FloatArray:
+    """The first features of a window made constant, stuck or infinite."""
+    out = window.copy()
+    if how == "stuck":
+        out[:, :, :features] = out[:1, :, :features]
+    else:
+        out[:, :, :features] = {"constant": 1.5, "infinite": np.inf}[how]
+    return out
+
+
+@pytest.mark.parametrize("how", ["constant", "stuck", "infinite"])
+def test_what_is_constant_stuck_or_infinite_is_left_out_or_named_as_the_reason(how: str) -> None:
+    old, new = panel(320, 11, 0.6), panel(20, 12, 0.6)
+    one = domain_reading(SESSION, old, spoilt(new, how, 1), NAMES, LIMITS)
+    rest = domain_shift(old[:, :, 1:], new[:, :, 1:], NAMES[1:])
+    assert rest is not None
+    assert one.value == rest.auc
+    assert one.detail.endswith(f"left out: a ({how})")
+    most = domain_reading(SESSION, old, spoilt(new, how, 5), NAMES, LIMITS)
+    assert (most.state, most.reason) == (State.NO_DATA, NoData(how))
+
+
+def test_a_feature_that_also_stood_still_in_the_reference_is_kept() -> None:
+    old, new = panel(320, 13, 0.6), panel(20, 14, 0.6)
+    old[:, :, 0] = np.repeat(old[::40, :, 0], 40, axis=0)
+    reading = domain_reading(SESSION, old, spoilt(new, "stuck", 1), NAMES, LIMITS)
+    assert "left out" not in reading.detail

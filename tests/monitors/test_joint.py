@@ -11,7 +11,7 @@ from monitors.domain import domain_shift
 from monitors.joint import JointReference, JointState, joint_reading, prepare_joint, step
 from monitors.reading import NoData, State
 from monitors.settings import WatchSettings
-from tests.monitors.test_domain import NAMES, panel
+from tests.monitors.test_domain import NAMES, panel, spoilt
 
 SESSION = date(2024, 3, 7)
 LIMITS = WatchSettings()
@@ -84,3 +84,24 @@ def test_odd_values_do_no_harm() -> None:
     shift = prepared(old).shift(new)
     assert shift is not None
     assert 0.0 <= shift.auc <= 1.0
+
+
+@pytest.mark.parametrize("how", ["constant", "stuck", "infinite"])
+def test_a_window_constant_stuck_or_infinite_is_no_breach(how: str) -> None:
+    old, new = panel(378, 10, 0.6), panel(20, 11, 0.6)
+    reference = prepared(old)
+    one = joint_reading(SESSION, step(JointState(), SESSION, spoilt(new, how, 1), reference), LIMITS)
+    assert one.state is State.OK
+    assert one.detail.endswith(f"left out: a ({how})")
+    for features in (5, 6):
+        found = step(JointState(), SESSION, spoilt(new, how, features), reference)
+        most = joint_reading(SESSION, found, LIMITS)
+        assert (most.state, most.reason) == (State.NO_DATA, NoData(how))
+
+
+def test_a_rotation_is_found_beside_a_stuck_feature() -> None:
+    old, new = panel(378, 1, 0.6), panel(20, 2, -0.6)
+    new[:, :, 5] = new[:1, :, 5]
+    reading = joint_reading(SESSION, step(JointState(), SESSION, new, prepared(old)), LIMITS)
+    assert reading.state is State.BREACH
+    assert "leading: a x b" in reading.detail
