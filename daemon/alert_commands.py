@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
-import json as json_format
 import re
-import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -26,11 +23,9 @@ from daemon.config import load_settings
 from daemon.status import to_plain
 from daemon.storage.alerts import AlertStore
 from daemon.storage.database import Database
-from daemon.storage.migrate import require_newest
 from daemon.storage.silences import SilenceStore
+from daemon.store_command import print_json, run_on_store, wide_console
 from daemon.verbs import VerbError, acknowledge, end_silence, silence
-
-T = TypeVar("T")
 
 STYLES: Final = {
     AlertState.FIRING: "bold red",
@@ -52,17 +47,17 @@ def show_alerts(config: Path | None, database: str | None, *, every: bool, json:
         async with store.read() as connection:
             return await AlertStore(connection).all()
 
-    found = _run(config, database, read).values()
+    found = run_on_store(config, database, read).values()
     alerts = sorted(
         (alert for alert in found if every or alert.state in SHOWN), key=lambda one: _order(one, book)
     )
     now = datetime.now(UTC)
     if json:
-        _print_json({"alerts": [_plain(alert, book) for alert in alerts]})
+        print_json({"alerts": [_plain(alert, book) for alert in alerts]})
     elif not alerts:
         Console().print("No alert is open.")
     else:
-        _console().print(_alert_table(alerts, book, now))
+        wide_console().print(_alert_table(alerts, book, now))
 
 
 def show_timeline(target: str, config: Path | None, database: str | None, *, json: bool) -> None:
@@ -77,14 +72,14 @@ def show_timeline(target: str, config: Path | None, database: str | None, *, jso
         async with store.read() as connection:
             return await read_timeline(connection, target, book)
 
-    timeline = _run(config, database, read)
+    timeline = run_on_store(config, database, read)
     if timeline is None:
         raise VerbError(f"no alert and no group is called {target!r}; see `forewarn alerts list --all`")
     if json:
         plain: dict[str, Any] = to_plain(timeline)
-        _print_json({**plain, "alerts": [_plain(alert, book) for alert in timeline.alerts]})
+        print_json({**plain, "alerts": [_plain(alert, book) for alert in timeline.alerts]})
         return
-    console = _console()
+    console = wide_console()
     console.print(_alert_table(timeline.alerts, book, datetime.now(UTC)))
     table = Table(box=None, pad_edge=False, title=f"\nWhat happened to {timeline.group}", **_LEFT)
     table.add_column("when, UTC", no_wrap=True)
@@ -106,7 +101,7 @@ def ack(target: str, config: Path | None, database: str | None, *, by: str | Non
             actor = by or getpass.getuser()
             return await acknowledge(connection, target, actor=actor, at=now, until=until)
 
-    found = _run(config, database, act)
+    found = run_on_store(config, database, act)
     names = ", ".join(alert.fingerprint for alert in found)
     how_long = f"until {until:%Y-%m-%d %H:%M} UTC" if until else "until it is over"
     Console(highlight=False, markup=False).print(
@@ -134,7 +129,7 @@ def add_silence(
             actor = by or getpass.getuser()
             return await silence(connection, rule, subject, starts=now, ends=ends, reason=reason, actor=actor)
 
-    made = _run(config, database, act)
+    made = run_on_store(config, database, act)
     console = Console(highlight=False)
     console.print(
         f"Silence {made.number}: {rule} / {subject} is not told until {ends:%Y-%m-%d %H:%M} UTC. "
@@ -154,9 +149,9 @@ def show_silences(config: Path | None, database: str | None, *, every: bool, jso
             held = SilenceStore(connection)
             return await (held.all() if every else held.running(now))
 
-    found = _run(config, database, read)
+    found = run_on_store(config, database, read)
     if json:
-        _print_json({"silences": [to_plain(one) for one in found]})
+        print_json({"silences": [to_plain(one) for one in found]})
         return
     if not found:
         Console().print("Nothing is silenced.")
@@ -168,7 +163,7 @@ def show_silences(config: Path | None, database: str | None, *, every: bool, jso
         dates = (f"{one.starts:%Y-%m-%d %H:%M}", f"{one.ends:%Y-%m-%d %H:%M}")
         cells = (str(one.number), one.rule, one.subject, *dates, one.actor, one.reason)
         table.add_row(*(Text(cell) for cell in cells), style="dim" if one.ends <= now else "")
-    _console().print(table)
+    wide_console().print(table)
 
 
 def expire(number: int, config: Path | None, database: str | None, *, by: str | None) -> None:
@@ -179,7 +174,7 @@ def expire(number: int, config: Path | None, database: str | None, *, by: str | 
         async with store.write() as connection:
             return await end_silence(connection, number, actor=by or getpass.getuser(), at=now)
 
-    ended = _run(config, database, act)
+    ended = run_on_store(config, database, act)
     Console(highlight=False, markup=False).print(
         f"Silence {number} is over: {ended.rule} / {ended.subject} is told again within seconds."
     )
@@ -255,24 +250,3 @@ def _plain(alert: Alert, book: Rulebook) -> dict[str, Any]:
         "limit": limit_of(rule, alert.threshold) if rule else None,
         **plain,
     }
-
-
-def _run(config: Path | None, database: str | None, act: Callable[[Database], Awaitable[T]]) -> T:
-    async def go() -> T:
-        store = Database(database or load_settings(config).database.url)
-        try:
-            await require_newest(store)
-            return await act(store)
-        finally:
-            await store.aclose()
-
-    return asyncio.run(go())
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=160)
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    sys.stdout.write(json_format.dumps(value) + "\n")

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
-import json as json_format
-import sys
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -20,12 +16,10 @@ from daemon.config import load_settings
 from daemon.model_verbs import promote, rollback
 from daemon.status import to_plain
 from daemon.storage.database import Database
-from daemon.storage.migrate import require_newest
 from daemon.storage.models import ModelStore, Move
+from daemon.store_command import print_json, run_on_store, wide_console
 from daemon.verbs import VerbError
 from forecaster.model_version import ModelVersion
-
-T = TypeVar("T")
 
 
 def show_models(config: Path | None, database: str | None, *, json: bool) -> None:
@@ -35,15 +29,15 @@ def show_models(config: Path | None, database: str | None, *, json: bool) -> Non
         async with store.read() as connection:
             return await ModelStore(connection).all(), await ModelStore(connection).moves()
 
-    found, moves = _run(config, database, read)
+    found, moves = run_on_store(config, database, read)
     using = moves[-1].version if moves else None
     if json:
         plain = [_plain(model, using) for model in found]
-        _print_json({"in_use": using, "models": plain, "moves": [to_plain(move) for move in moves]})
+        print_json({"in_use": using, "models": plain, "moves": [to_plain(move) for move in moves]})
     elif not found:
         Console().print("No model has been fitted yet.")
     else:
-        _console().print(_table(found, moves, using))
+        wide_console().print(_table(found, moves, using))
 
 
 def show_model(version: int | None, config: Path | None, database: str | None, *, json: bool) -> None:
@@ -60,15 +54,15 @@ def show_model(version: int | None, config: Path | None, database: str | None, *
             wanted = version if version is not None else moves[-1].version if moves else 0
             return await models.get(wanted), moves
 
-    model, moves = _run(config, database, read)
+    model, moves = run_on_store(config, database, read)
     if model is None:
         wanted = "is in use" if version is None else f"has the number {version}"
         raise VerbError(f"no model {wanted}; see `forewarn model list`")
     using = moves[-1].version if moves else None
     if json:
-        _print_json(_plain(model, using) | {"parameters": model.to_dict()})
+        print_json(_plain(model, using) | {"parameters": model.to_dict()})
         return
-    console = _console()
+    console = wide_console()
     state = "in use" if model.version == using else "not in use"
     found = model.metrics
     console.print(
@@ -109,7 +103,7 @@ def promote_model(version: int, config: Path | None, database: str | None, *, by
                 at=datetime.now(UTC),
             )
 
-    _told(_run(config, database, act))
+    _told(run_on_store(config, database, act))
 
 
 def rollback_model(
@@ -127,7 +121,7 @@ def rollback_model(
                 connection, version, reason=reason, actor=by or getpass.getuser(), at=datetime.now(UTC)
             )
 
-    _told(_run(config, database, act))
+    _told(run_on_store(config, database, act))
 
 
 def _told(move: Move) -> None:
@@ -194,24 +188,3 @@ def _plain(model: ModelVersion, using: int | None) -> dict[str, Any]:
         }
     )
     return plain
-
-
-def _run(config: Path | None, database: str | None, act: Callable[[Database], Awaitable[T]]) -> T:
-    async def go() -> T:
-        store = Database(database or load_settings(config).database.url)
-        try:
-            await require_newest(store)
-            return await act(store)
-        finally:
-            await store.aclose()
-
-    return asyncio.run(go())
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=160)
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    sys.stdout.write(json_format.dumps(value) + "\n")
