@@ -18,7 +18,7 @@ import numpy as np
 from alerts.alert import Alert, AlertState, evaluate, firing
 from alerts.rulebook import Rulebook
 from bench.finding import Finding
-from daemon.config import load_settings
+from daemon.configuration.config import load_settings
 from market.panel import FloatArray
 from monitors.drift import DriftReference, prepare_reference
 from monitors.joint import prepare_joint

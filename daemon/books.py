@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from daemon.settings import ForecastSettings, TradingSettings
+from daemon.configuration.settings import ForecastSettings, TradingSettings
 from daemon.storage.gates import GateStore
 from daemon.storage.trading import PAPER, UNGATED, TradingStore
 from daemon.today import Settled

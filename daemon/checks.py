@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from daemon.providers import make_sources
-from daemon.settings import Settings
+from daemon.configuration.settings import Settings
+from daemon.live.providers import make_sources
 from daemon.storage.database import Database, DatabaseError
 from daemon.storage.gates import GateStore
 from daemon.storage.migrate import require_newest

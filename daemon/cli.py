@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from daemon.exit_codes import INTERRUPTED
+from daemon.commands.exit_codes import INTERRUPTED
 
 app = typer.Typer(
     name="forewarn",
@@ -71,9 +71,9 @@ def demo(
     port: PortOption = None,
 ) -> None:
     """Replay real history through the 2008 crash, then serve the status page."""
-    from daemon import commands
+    from daemon.commands import process
 
-    commands.demo(config, database, serve=serve and not json, json=json, port=port)
+    process.demo(config, database, serve=serve and not json, json=json, port=port)
 
 
 @app.command()
@@ -90,24 +90,24 @@ def replay(
     port: PortOption = None,
 ) -> None:
     """Replay any file of daily bars: date, ticker, open, high, low, close, volume, perhaps adj_close."""
-    from daemon import commands
+    from daemon.commands import process
 
     span = (_date(start, "--start"), _date(end, "--end"))
-    commands.replay_file(prices, span, config, database, serve=serve and not json, json=json, port=port)
+    process.replay_file(prices, span, config, database, serve=serve and not json, json=json, port=port)
 
 
 @app.command()
 def run(config: ConfigOption = None, database: DatabaseOption = None, port: PortOption = None) -> None:
     """Run the daemon: every session after the exchange's close, until it is told to stop."""
-    from daemon import commands
+    from daemon.commands import process
 
-    commands.run(config, database, port=port)
+    process.run(config, database, port=port)
 
 
 @app.command()
 def check(config: ConfigOption = None, database: DatabaseOption = None, json: JsonOption = False) -> None:
     """Does everything an alert needs work? Exit code 0 yes, 1 no, 3 the configuration cannot be used."""
-    from daemon import check_commands
+    from daemon.commands import check as check_commands
 
     raise typer.Exit(check_commands.check(config, database, json=json))
 
@@ -124,7 +124,7 @@ def features(
     json: JsonOption = False,
 ) -> None:
     """Every feature of TICKER: value, rank in the universe, how well it is known, formula."""
-    from daemon import feature_commands
+    from daemon.commands import features as feature_commands
 
     feature_commands.show_features(ticker, prices, _date(session, "--session"), json=json)
 
@@ -137,7 +137,7 @@ def leaks(
     json: JsonOption = False,
 ) -> None:
     """Does any feature, the regime or the forecast look ahead? Exit code 0 no, 1 yes, 3 bad input."""
-    from daemon import leak_commands
+    from daemon.commands import leaks as leak_commands
 
     raise typer.Exit(leak_commands.leaks(prices, json=json))
 
@@ -160,7 +160,7 @@ def forecaster_evaluate(
     json: JsonOption = False,
 ) -> None:
     """Walk forward through prices and say honestly what the forecasts were worth."""
-    from daemon import forecaster_commands
+    from daemon.commands import forecaster as forecaster_commands
 
     forecaster_commands.evaluate(
         prices,
@@ -182,7 +182,7 @@ def alerts_list(
     json: JsonOption = False,
 ) -> None:
     """What fires, what cannot be judged, what is about to fire, and who has it."""
-    from daemon import alert_commands
+    from daemon.commands import alerts as alert_commands
 
     alert_commands.show_alerts(config, database, every=every, json=json)
 
@@ -195,7 +195,7 @@ def alerts_show(
     json: JsonOption = False,
 ) -> None:
     """What happened to an alert or a group, who was told, and why or why not."""
-    from daemon import alert_commands
+    from daemon.commands import alerts as alert_commands
 
     alert_commands.show_timeline(target, config, database, json=json)
 
@@ -209,7 +209,7 @@ def alerts_ack(
     by: ActorOption = None,
 ) -> None:
     """Say that you take care of it: it is neither repeated nor escalated. Exit code 1 nothing is open."""
-    from daemon import alert_commands
+    from daemon.commands import alerts as alert_commands
 
     alert_commands.ack(target, config, database, by=by, span=span)
 
@@ -225,7 +225,7 @@ def alerts_silence(
     by: ActorOption = None,
 ) -> None:
     """Tell nothing of some alerts for a while. The trading gate does not hear silences."""
-    from daemon import alert_commands
+    from daemon.commands import alerts as alert_commands
 
     alert_commands.add_silence(rule, subject, config, database, span=span, reason=reason, by=by)
 
@@ -238,7 +238,7 @@ def alerts_silences(
     json: JsonOption = False,
 ) -> None:
     """The silences that have not ended."""
-    from daemon import alert_commands
+    from daemon.commands import alerts as alert_commands
 
     alert_commands.show_silences(config, database, every=every, json=json)
 
@@ -251,7 +251,7 @@ def alerts_expire(
     by: ActorOption = None,
 ) -> None:
     """End a silence before its time."""
-    from daemon import alert_commands
+    from daemon.commands import alerts as alert_commands
 
     alert_commands.expire(number, config, database, by=by)
 
@@ -259,7 +259,7 @@ def alerts_expire(
 @rules.command("check")
 def rules_check(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Are the rules sound, and what does each do? Exit code 0 sound, 1 doubtful, 3 unusable."""
-    from daemon import rule_commands
+    from daemon.commands import rules as rule_commands
 
     raise typer.Exit(rule_commands.check(config, json=json))
 
@@ -273,7 +273,7 @@ def rules_test(
     json: JsonOption = False,
 ) -> None:
     """What would these rules have fired, told and paused, on the readings in the store?"""
-    from daemon import rule_commands
+    from daemon.commands import rules as rule_commands
 
     span = (_date(start, "--from"), _date(end, "--to"))
     rule_commands.rehearse(span, config, database, json=json)
@@ -286,7 +286,7 @@ def alerts_test(
     json: JsonOption = False,
 ) -> None:
     """Send one real test message through CHANNEL. Exit code 0 the receiver took it, 1 it did not."""
-    from daemon import check_commands
+    from daemon.commands import check as check_commands
 
     raise typer.Exit(check_commands.send_test(channel, config, json=json))
 
@@ -296,9 +296,9 @@ def trading_status(
     config: ConfigOption = None, database: DatabaseOption = None, json: JsonOption = False
 ) -> None:
     """Say whether orders may pass, since when and why."""
-    from daemon import commands
+    from daemon.commands import process
 
-    commands.trading_status(config, database, json=json)
+    process.trading_status(config, database, json=json)
 
 
 @trading.command("pause")
@@ -310,9 +310,9 @@ def trading_pause(
     by: ActorOption = None,
 ) -> None:
     """Close the gate to REDUCE_ONLY: only orders that shrink the exposure pass, until a person resumes."""
-    from daemon import commands
+    from daemon.commands import process
 
-    commands.trading_command("REDUCE_ONLY", config, database, reason=reason, epoch=epoch, by=by)
+    process.trading_command("REDUCE_ONLY", config, database, reason=reason, epoch=epoch, by=by)
 
 
 @trading.command("halt")
@@ -324,9 +324,9 @@ def trading_halt(
     by: ActorOption = None,
 ) -> None:
     """Close the gate to HALTED: nothing but cancels passes, until a person resumes."""
-    from daemon import commands
+    from daemon.commands import process
 
-    commands.trading_command("HALTED", config, database, reason=reason, epoch=epoch, by=by)
+    process.trading_command("HALTED", config, database, reason=reason, epoch=epoch, by=by)
 
 
 @trading.command("resume")
@@ -338,9 +338,9 @@ def trading_resume(
     by: ActorOption = None,
 ) -> None:
     """Lift a latched pause; the next session that is judged opens the gate if no rule objects."""
-    from daemon import commands
+    from daemon.commands import process
 
-    commands.trading_command("UNKNOWN", config, database, reason=reason, epoch=epoch, by=by)
+    process.trading_command("UNKNOWN", config, database, reason=reason, epoch=epoch, by=by)
 
 
 @model.command("list")
@@ -348,7 +348,7 @@ def model_list(
     config: ConfigOption = None, database: DatabaseOption = None, json: JsonOption = False
 ) -> None:
     """Every version: when it was fitted, on what, what it is worth, and whether it is in use."""
-    from daemon import model_commands
+    from daemon.commands import model as model_commands
 
     model_commands.show_models(config, database, json=json)
 
@@ -361,7 +361,7 @@ def model_show(
     json: JsonOption = False,
 ) -> None:
     """One version whole: data vintage, code, metrics, signals."""
-    from daemon import model_commands
+    from daemon.commands import model as model_commands
 
     model_commands.show_model(version, config, database, json=json)
 
@@ -374,7 +374,7 @@ def model_promote(
     by: ActorOption = None,
 ) -> None:
     """Put a version into use that has forecast better than the present one, by a paired e-value of 20."""
-    from daemon import model_commands
+    from daemon.commands import model as model_commands
 
     model_commands.promote_model(version, config, database, by=by)
 
@@ -388,7 +388,7 @@ def model_rollback(
     by: ActorOption = None,
 ) -> None:
     """Go back to a version that was in use before; newer ones need evidence from then on."""
-    from daemon import model_commands
+    from daemon.commands import model as model_commands
 
     model_commands.rollback_model(version, config, database, reason=reason, by=by)
 
@@ -396,9 +396,9 @@ def model_rollback(
 @db.command("upgrade")
 def db_upgrade(config: ConfigOption = None, database: DatabaseOption = None) -> None:
     """Bring the store to the schema this version needs."""
-    from daemon import commands
+    from daemon.commands import process
 
-    commands.db_upgrade(config, database)
+    process.db_upgrade(config, database)
 
 
 @monitor.command("drift")
@@ -412,7 +412,7 @@ def monitor_drift(
     plot: PlotOption = None,
 ) -> None:
     """Have the columns of CURRENT drifted from those of REFERENCE, beyond what chance does?"""
-    from daemon import monitor_commands
+    from daemon.commands import monitor as monitor_commands
 
     raise typer.Exit(monitor_commands.drift(reference, current, column or (), json=json, plot=plot))
 
@@ -428,7 +428,7 @@ def monitor_calibration(
     plot: PlotOption = None,
 ) -> None:
     """Do stated probabilities come true?"""
-    from daemon import monitor_commands
+    from daemon.commands import monitor as monitor_commands
 
     raise typer.Exit(
         monitor_commands.calibration(file, probability, outcome, time=time, group=group, json=json, plot=plot)
@@ -443,7 +443,7 @@ def monitor_performance(
     plot: PlotOption = None,
 ) -> None:
     """Does a series of returns earn, and as it did at first?"""
-    from daemon import monitor_commands
+    from daemon.commands import monitor as monitor_commands
 
     raise typer.Exit(monitor_commands.performance(file, returns, json=json, plot=plot))
 
@@ -463,7 +463,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:
-        from daemon.exit_codes import FAULT, exit_code
+        from daemon.commands.exit_codes import FAULT, exit_code
 
         code = exit_code(error)
         if code is None:  # never 1, which says breach or refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from daemon.settings import ScheduleSettings
+from daemon.configuration.settings import ScheduleSettings
 from market.exchange import Exchange, ExchangeError
 
 

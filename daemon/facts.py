@@ -8,8 +8,8 @@ from datetime import date
 
 import numpy as np
 
+from daemon.configuration.settings import Settings
 from daemon.memory import Memory
-from daemon.settings import Settings
 from daemon.today import Resolved, Settled
 from market.panel import FloatArray
 from monitors.live import Live

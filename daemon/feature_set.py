@@ -10,8 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
+from daemon.configuration.settings import MarketSettings
 from daemon.price_series import market_series
-from daemon.settings import MarketSettings
 from forecaster.features import Feature
 from forecaster.signals import Signal, features_of, usable_signals
 from forecaster.window import Window, make_window

@@ -8,9 +8,9 @@ from datetime import date, datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.compute import Compute
+from daemon.configuration.settings import Settings
 from daemon.forecasting import judged, make_forecasts, opened, resolve, succession
 from daemon.memory import Memory
-from daemon.settings import Settings
 from daemon.storage.database import number
 from daemon.storage.models import Action, ModelStore, Move
 from forecaster.calibration.book import CalibrationBook, Decision

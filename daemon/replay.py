@@ -15,12 +15,12 @@ from alerts.channels.channel import Channel
 from alerts.route import Routing
 from daemon.clock import ReplayClock, SystemClock
 from daemon.compute import Compute
-from daemon.delivery import Delivery
+from daemon.configuration.settings import Settings
+from daemon.delivery.delivery import Delivery
 from daemon.due import Due, due_of
-from daemon.instance import Instance
+from daemon.live.instance import Instance
 from daemon.person import act_simulated
 from daemon.session import Pipeline
-from daemon.settings import Settings
 from daemon.storage.bars import SessionBars
 from daemon.storage.database import Database
 from daemon.storage.gates import GateStore

@@ -24,15 +24,15 @@ from alerts.rulebook import Rulebook
 from daemon.books import Books
 from daemon.clock import Clock, SystemClock
 from daemon.compute import Compute
+from daemon.configuration.settings import Settings
 from daemon.due import Due
 from daemon.facts import make_facts, watch_settings
 from daemon.feature_set import FeatureSet
 from daemon.forecast_desk import ForecastDesk
 from daemon.judge import Decision, Judge
+from daemon.live.observer import Observer
 from daemon.memory import Memory
-from daemon.observer import Observer
 from daemon.price_series import to_forecast
-from daemon.settings import Settings
 from daemon.storage.audit import AuditStore
 from daemon.storage.bars import BarStore, SessionBars
 from daemon.storage.database import Database

@@ -23,10 +23,10 @@ from alerts.alert import AlertState
 from alerts.rule import Rule
 from bench.development_data import PRICES
 from bench.finding import Finding
-from daemon.commands import DEMO_END, DEMO_START
-from daemon.config import load_settings
+from daemon.commands.process import DEMO_END, DEMO_START
+from daemon.configuration.config import load_settings
+from daemon.configuration.settings import Settings
 from daemon.replay import History, make_history, replay
-from daemon.settings import Settings
 from daemon.storage.database import Database
 from daemon.storage.readings import ReadingStore
 from daemon.storage.schema import alert_transitions

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from alerts.channels import kinds
 from alerts.channels.kind import ChannelSection
-from daemon.settings import PREFIX
+from daemon.configuration.settings import PREFIX
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,8 +96,8 @@ import sys
 from pathlib import Path
 import alerts.channels
 alerts.channels.__path__.append(sys.argv[1])
-from daemon.channels import channel_levels, make_channels
-from daemon.config import load_settings
+from daemon.delivery.channels import channel_levels, make_channels
+from daemon.configuration.config import load_settings
 settings = load_settings(Path(sys.argv[1]) / "config.toml")
 print([name for name, _ in channel_levels(settings)], [one.name for one, _ in make_channels(settings)])
 """
@@ -190,7 +190,7 @@ def test_no_secret_belongs_to_two_channels() -> None:
 def test_reading_the_configuration_loads_no_network_library() -> None:
     heavy = ("aiohttp", "aiosmtplib", "slack_sdk", "matplotlib")
     loaded = run(
-        "import sys\nfrom daemon.config import load_settings\nload_settings()\n"
+        "import sys\nfrom daemon.configuration.config import load_settings\nload_settings()\n"
         f"print([name for name in {heavy!r} if name in sys.modules])"
     )
     assert loaded == "[]\n"

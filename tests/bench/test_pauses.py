@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.simulations.pauses import Told, calm_years, equal_weight, replayed
-from daemon.settings import Settings
+from daemon.configuration.settings import Settings
 from market.exchange import load_exchange
 from market.panel import FIELDS, Panel
 from tests.daemon.replays import short_history, short_settings

@@ -3,9 +3,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from daemon.clock import ReplayClock
-from daemon.health import Health
-from daemon.server import Server
+from daemon.live.health import Health
 from daemon.storage.database import Database
+from daemon.web.server import Server
 from market.exchange import Exchange, load_exchange
 from tests.daemon.status_store import clock_at, settings_with
 

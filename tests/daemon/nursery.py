@@ -89,7 +89,7 @@ def nursery() -> Iterator[Nursery]:
 def _serve() -> None:
     import sklearn.linear_model  # noqa: F401, PLC0415
 
-    import daemon.commands  # noqa: F401, PLC0415 - what every child would import
+    import daemon.commands.process  # noqa: F401, PLC0415 - what every child would import
 
     children: set[int] = set()
     for line in sys.stdin:

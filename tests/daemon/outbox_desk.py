@@ -14,8 +14,8 @@ from sqlalchemy import select
 from alerts.channels.channel import Channel, Found, Pace, Sighting
 from alerts.message import Event, Finding, Message, Severity
 from daemon.clock import ReplayClock
-from daemon.delivery import Delivery
-from daemon.delivery_settings import DeliverySettings
+from daemon.configuration.delivery_settings import DeliverySettings
+from daemon.delivery.delivery import Delivery
 from daemon.storage.channels import ChannelState, ChannelStore
 from daemon.storage.database import Database
 from daemon.storage.outbox import OutboxStore

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from daemon.config import load_settings
+from daemon.configuration.config import load_settings
+from daemon.configuration.settings import Settings
 from daemon.replay import History, make_history, replay
-from daemon.settings import Settings
 from daemon.storage.database import Database
 from daemon.storage.schema import metadata
 from market.exchange import Exchange

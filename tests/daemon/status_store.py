@@ -10,8 +10,8 @@ import numpy as np
 from alerts.alert import Alert, AlertState
 from alerts.message import Severity
 from daemon.clock import ReplayClock
-from daemon.config import load_settings
-from daemon.settings import ServerSettings, Settings
+from daemon.configuration.config import load_settings
+from daemon.configuration.settings import ServerSettings, Settings
 from daemon.storage.alerts import AlertStore
 from daemon.storage.bars import BarStore, SessionBars
 from daemon.storage.database import Database

@@ -1,6 +1,6 @@
 from random import Random
 
-from daemon.breaker import Breaker, BreakerState
+from daemon.delivery.breaker import Breaker, BreakerState
 
 
 def breaker(*, probing: bool = False) -> Breaker:

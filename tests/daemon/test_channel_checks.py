@@ -8,9 +8,9 @@ import pytest
 
 from alerts.channels.channel import PermanentError, TransientError, UnknownOutcomeError
 from alerts.message import Event
-from daemon.channel_checks import PAUSES_S, ask, check_at_start, checking
 from daemon.clock import SystemClock
-from daemon.health import Health
+from daemon.delivery.channel_checks import PAUSES_S, ask, check_at_start, checking
+from daemon.live.health import Health
 from daemon.storage.database import Database
 from tests.daemon.outbox_desk import Desk, Receiver, message
 
@@ -115,7 +115,7 @@ async def test_a_check_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPat
         async def check(self) -> None:
             await asyncio.Event().wait()
 
-    monkeypatch.setattr("daemon.channel_checks.CHECK_S", 0.01)
+    monkeypatch.setattr("daemon.delivery.channel_checks.CHECK_S", 0.01)
     assert "no answer in 0.01 s" in str(await ask(Stuck("slack")))
 
 

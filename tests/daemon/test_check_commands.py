@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 import pytest
 
 from alerts.message import Event
-from daemon.check_commands import compose_test
 from daemon.checks import Standing, check_store
 from daemon.cli import main
 from daemon.clock import SystemClock
+from daemon.commands.check import compose_test
 from daemon.storage.database import Database
 from daemon.storage.migrate import upgrade
 from tests.daemon.replays import write_prices

@@ -11,11 +11,11 @@ from pydantic import BaseModel, ValidationError
 
 from alerts.message import Severity
 from alerts.rule import Action
-from daemon.alert_settings import RuleSettings
-from daemon.config import load_settings
-from daemon.config_error import SECRETS, ConfigError
-from daemon.default_rules import DEFAULT_RULES
-from daemon.settings import PREFIX, Settings
+from daemon.configuration.alert_settings import RuleSettings
+from daemon.configuration.config import load_settings
+from daemon.configuration.config_error import SECRETS, ConfigError
+from daemon.configuration.default_rules import DEFAULT_RULES
+from daemon.configuration.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "config.toml"

@@ -8,8 +8,8 @@ import pytest
 
 from alerts.message import Severity
 from alerts.rule import Action, Rule
-from daemon.config import load_settings
-from daemon.default_rules import DEFAULT_RULES
+from daemon.configuration.config import load_settings
+from daemon.configuration.default_rules import DEFAULT_RULES
 from monitors.drift import prepare_reference
 from monitors.joint import prepare_joint
 from monitors.live import Call, Live, Outcome

@@ -14,8 +14,8 @@ from alerts.channels.email import EmailChannel, TlsMode
 from alerts.channels.slack_webhook import SlackWebhookChannel
 from alerts.message import Curve, Event, Severity, Trading
 from daemon.clock import SystemClock
-from daemon.delivery import Delivery
-from daemon.delivery_settings import DeliverySettings
+from daemon.configuration.delivery_settings import DeliverySettings
+from daemon.delivery.delivery import Delivery
 from daemon.storage.database import Database
 from daemon.storage.outbox import OutboxStore
 from tests.daemon.outbox_desk import START, Desk, Receiver, message

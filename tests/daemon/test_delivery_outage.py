@@ -12,15 +12,15 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.clock import ReplayClock
-from daemon.delivery import Delivery
-from daemon.delivery_settings import DeliverySettings
-from daemon.health import Health
-from daemon.outage import STORE, Outage, is_outage, reason_of
-from daemon.probe import Probe
-from daemon.status import GateStatus
+from daemon.configuration.delivery_settings import DeliverySettings
+from daemon.delivery.delivery import Delivery
+from daemon.live.health import Health
+from daemon.live.outage import STORE, Outage, is_outage, reason_of
+from daemon.live.probe import Probe
 from daemon.storage.database import Database, DatabaseError
 from daemon.storage.migrate import upgrade
 from daemon.storage.outbox import OutboxStore
+from daemon.web.status import GateStatus
 from tests.daemon.outbox_desk import START, Desk, Receiver, message
 from trading.gate import Gate, GateState
 

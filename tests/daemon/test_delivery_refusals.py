@@ -17,8 +17,8 @@ from alerts.channels.channel import (
     UnknownOutcomeError,
 )
 from alerts.message import Event, Message, Severity
-from daemon.delivery import Delivery
-from daemon.delivery_settings import DeliverySettings
+from daemon.configuration.delivery_settings import DeliverySettings
+from daemon.delivery.delivery import Delivery
 from daemon.storage.database import Database
 from tests.daemon.outbox_desk import START, Desk, Receiver, message
 

@@ -9,8 +9,8 @@ import pytest
 
 from alerts.channels.channel import PermanentError, TransientError
 from alerts.message import Event, Severity
-from daemon.delivery import Delivery
-from daemon.delivery_settings import DeliverySettings
+from daemon.configuration.delivery_settings import DeliverySettings
+from daemon.delivery.delivery import Delivery
 from daemon.storage.database import Database
 from tests.daemon.outbox_desk import START, Desk, Receiver, message
 

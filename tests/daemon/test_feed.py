@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from daemon.clock import SystemClock
-from daemon.config import load_settings
-from daemon.config_error import ConfigError
-from daemon.feed import Feed, FeedError
-from daemon.observer import Observer
-from daemon.providers import provider_names
+from daemon.configuration.config import load_settings
+from daemon.configuration.config_error import ConfigError
+from daemon.live.feed import Feed, FeedError
+from daemon.live.observer import Observer
+from daemon.live.providers import provider_names
 from daemon.storage.calls import CallStore
 from daemon.storage.database import Database
 from market.panel import FIELDS, Panel

@@ -9,7 +9,7 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.folding import best_probe, fold, heads, most_urgent
+from daemon.delivery.folding import best_probe, fold, heads, most_urgent
 from daemon.storage.parcel import WAITING, Status, Unsent
 
 AT = datetime(2024, 1, 2, tzinfo=UTC)

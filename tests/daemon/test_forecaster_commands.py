@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from daemon.cli import app
-from daemon.data_file import DataFileError
-from daemon.reference_files import read_members, read_sectors
+from daemon.commands.data_file import DataFileError
+from daemon.commands.reference_files import read_members, read_sectors
 from market.panel import Panel
 from market.price_file import PriceFileError
 from tests.forecaster.history import history

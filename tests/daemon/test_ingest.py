@@ -16,11 +16,11 @@ from pydantic import SecretStr
 from alerts.message import Severity
 from alerts.rule import Action
 from daemon.clock import ReplayClock
-from daemon.health import Health
+from daemon.configuration.settings import INGEST_KEY
 from daemon.judge import Decision
-from daemon.server import Server
-from daemon.settings import INGEST_KEY
+from daemon.live.health import Health
 from daemon.storage.database import Database
+from daemon.web.server import Server
 from tests.alerts.cases import rule
 from tests.daemon.judged import Court
 from tests.daemon.status_store import settings_with

@@ -15,8 +15,8 @@ import pytest
 
 from backtest.leaks import PLANTS, Check, Record, Report, Result, Subject, examine
 from backtest.leaks.suite import Planted
-from daemon import leak_commands
 from daemon.cli import main
+from daemon.commands import leaks as leak_commands
 from forecaster.features import FEATURES
 
 Run = Callable[..., tuple[int, str, str]]

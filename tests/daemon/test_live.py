@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from daemon.config import load_settings
-from daemon.live import run_live
+from daemon.configuration.config import load_settings
+from daemon.live.live import run_live
 from daemon.log import configure_log
 from daemon.storage.database import Database
 from market.exchange import Exchange

@@ -15,19 +15,19 @@ from alerts.alert import AlertState
 from alerts.channels.channel import TransientError
 from alerts.message import Severity
 from alerts.reason import Reason
-from daemon.breaker import BreakerState
 from daemon.clock import ReplayClock
-from daemon.delivery import Delivery
-from daemon.delivery_settings import DeliverySettings
-from daemon.health import Health
+from daemon.configuration.delivery_settings import DeliverySettings
+from daemon.delivery.breaker import BreakerState
+from daemon.delivery.delivery import Delivery
 from daemon.judge import Decision
-from daemon.lag import watch_lag
-from daemon.outage import STORE
-from daemon.server import Server
+from daemon.live.health import Health
+from daemon.live.lag import watch_lag
+from daemon.live.outage import STORE
 from daemon.storage.alerts import AlertStore
 from daemon.storage.database import Database
 from daemon.storage.parcel import Status
-from daemon.tallies import Tallies
+from daemon.web.server import Server
+from daemon.web.tallies import Tallies
 from tests.alerts.cases import BAD, GOOD, rule
 from tests.daemon.judged import Court
 from tests.daemon.outbox_desk import Desk, Receiver, message
@@ -131,7 +131,7 @@ async def test_it_still_answers_while_the_store_cannot_be_read(
 
 
 async def test_the_loops_lag_is_seen_and_fades(tallies: Tallies, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("daemon.lag.EVERY_S", 0.01)
+    monkeypatch.setattr("daemon.live.lag.EVERY_S", 0.01)
     seen: list[float] = []
     stop = asyncio.Event()
 

@@ -291,7 +291,7 @@ def test_a_fault_of_our_own_is_no_breach_and_keeps_its_traceback(
     def fail(values: object) -> None:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr("daemon.monitor_commands.performance_report", fail)
+    monkeypatch.setattr("daemon.commands.monitor.performance_report", fail)
     name = table(tmp_path, "r.csv", ret=np.full(50, 0.01))
     code, out, err = run("performance", name, "--return", "ret")
     assert (code, out) == (4, "")

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daemon.config import load_settings
-from daemon.config_error import ConfigError
+from daemon.configuration.config import load_settings
+from daemon.configuration.config_error import ConfigError
 from daemon.facts import begins_week, watch_settings
 from daemon.storage.database import Database
 from daemon.storage.readings import ReadingStore

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from alerts.message import Severity
 from daemon.clock import ReplayClock
 from daemon.due import Due
-from daemon.observer import Observer
+from daemon.live.observer import Observer
 from daemon.storage.database import Database
 from daemon.storage.outbox import OutboxStore
 from daemon.storage.parcel import Status

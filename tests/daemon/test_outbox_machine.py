@@ -18,7 +18,7 @@ from sqlalchemy import delete
 
 from alerts.channels.channel import Found, Pace, Sighting, TransientError, UnknownOutcomeError
 from alerts.message import Event, Message, Severity
-from daemon.delivery import Delivery
+from daemon.delivery.delivery import Delivery
 from daemon.storage.database import Database, DatabaseError
 from daemon.storage.schema import channels, metadata, outbox
 from tests.daemon.outbox_desk import Desk, Receiver, message

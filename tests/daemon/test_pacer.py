@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.channels.channel import Pace
-from daemon.pacer import Pacer
+from daemon.delivery.pacer import Pacer
 
 
 def test_a_burst_goes_at_once_and_then_it_is_paced() -> None:

@@ -15,17 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.rule import Action
-from daemon.config import load_settings
-from daemon.health import Health
-from daemon.page import STYLE_HASH, render, render_unreadable
-from daemon.page_chart import chart, date_ticks, money_ticks
-from daemon.page_html import Html, element, join
-from daemon.page_sections import ACTIONS
-from daemon.page_words import amount, duration, evidence
-from daemon.status import Status, read_status
-from daemon.status_curve import EquityPoint
+from daemon.configuration.config import load_settings
+from daemon.live.health import Health
 from daemon.storage.database import Database
 from daemon.summary import Pause
+from daemon.web.page import STYLE_HASH, render, render_unreadable
+from daemon.web.page_chart import chart, date_ticks, money_ticks
+from daemon.web.page_html import Html, element, join
+from daemon.web.page_sections import ACTIONS
+from daemon.web.page_words import amount, duration, evidence
+from daemon.web.status import Status, read_status
+from daemon.web.status_curve import EquityPoint
 from monitors.reading import Evidence
 from tests.daemon.status_store import DAYS, NOW, clock_at, fill, later, open_store
 from trading.gate import GateState

@@ -11,12 +11,12 @@ import pytest
 import yfinance
 
 from daemon.clock import SystemClock
-from daemon.config import load_settings
-from daemon.config_error import ConfigError
-from daemon.feed import FeedError, make_feed
-from daemon.observer import Observer
-from daemon.providers import make_sources, provider_names
-from daemon.settings import Settings
+from daemon.configuration.config import load_settings
+from daemon.configuration.config_error import ConfigError
+from daemon.configuration.settings import Settings
+from daemon.live.feed import FeedError, make_feed
+from daemon.live.observer import Observer
+from daemon.live.providers import make_sources, provider_names
 from daemon.storage.calls import CallStore
 from daemon.storage.database import Database
 from market.panel import FIELDS

@@ -13,10 +13,10 @@ from typer.testing import CliRunner, Result
 
 from alerts.message import Severity
 from alerts.rule import Action, Rule
-from daemon.alert_commands import read_span
 from daemon.cli import app
-from daemon.config import load_settings
-from daemon.config_error import ConfigError
+from daemon.commands.alerts import read_span
+from daemon.configuration.config import load_settings
+from daemon.configuration.config_error import ConfigError
 from daemon.storage.database import Database
 from daemon.storage.migrate import upgrade
 from daemon.verbs import VerbError

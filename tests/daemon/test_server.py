@@ -9,11 +9,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from daemon import server as server_module
 from daemon.clock import ReplayClock
-from daemon.health import Health
-from daemon.server import HEADERS, Server
+from daemon.live.health import Health
 from daemon.storage.database import Database
+from daemon.web import server as server_module
+from daemon.web.server import HEADERS, Server
 from tests.daemon.status_store import fill, later, open_store, settings_with
 
 SECRET = "hunter2"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from daemon.clock import ReplayClock
-from daemon.health import Health
-from daemon.server import Server, ServerError
+from daemon.live.health import Health
 from daemon.storage.database import Database
+from daemon.web.server import Server, ServerError
 from tests.daemon.status_store import open_store, settings_with
 
 

@@ -14,12 +14,12 @@ from sqlalchemy import select, update
 
 from daemon.clock import ReplayClock
 from daemon.compute import Compute
+from daemon.configuration.settings import Settings
 from daemon.due import Due, due_of
-from daemon.feed import Feed, FeedError
+from daemon.live.feed import Feed, FeedError
+from daemon.live.sessions import Sessions
 from daemon.person import lift
 from daemon.session import Pipeline
-from daemon.sessions import Sessions
-from daemon.settings import Settings
 from daemon.storage.database import Database
 from daemon.storage.gates import GateStore
 from daemon.storage.runs import RunStore

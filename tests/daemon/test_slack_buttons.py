@@ -26,9 +26,9 @@ from alerts.group import Group
 from alerts.message import Event, Finding, Message, Severity, Trading
 from alerts.route import Routing
 from daemon.clock import ReplayClock
-from daemon.health import Health
-from daemon.slack_buttons import SlackButtons
-from daemon.slack_buttons_loop import NAME, Pauses, SlackButtonsLoop, listening, make_slack_buttons
+from daemon.live.health import Health
+from daemon.live.slack_buttons import SlackButtons
+from daemon.live.slack_buttons_loop import NAME, Pauses, SlackButtonsLoop, listening, make_slack_buttons
 from daemon.storage.alerts import AlertStore
 from daemon.storage.database import Database, DatabaseError
 from daemon.storage.gates import GateStore
@@ -501,7 +501,7 @@ class TestTrouble:
     async def test_an_answer_waits_where_slack_asks_for_it(
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("daemon.slack_buttons.PATIENCE_S", 0.01)
+        monkeypatch.setattr("daemon.live.slack_buttons.PATIENCE_S", 0.01)
         desk.slack.break_next("chat.postMessage", Fault.RATE_LIMITED)
         await desk.press(desk.press_of("acknowledge"))
         thread = desk.reference.partition(":")[2]
@@ -545,7 +545,7 @@ class TestTrouble:
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with monkeypatch.context() as broken:
-            broken.setattr("daemon.slack_buttons.read_button", lambda _: 1 / 0)
+            broken.setattr("daemon.live.slack_buttons.read_button", lambda _: 1 / 0)
             assert (await desk.slack.socket.press(desk.press_of("pause"))).in_time
             assert (await desk.slack.socket.press(desk.press_of("pause"))).in_time
         assert (await desk.press(desk.press_of("pause"))).startswith("Trading is REDUCE_ONLY")

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.message import Severity
-from daemon.config import load_settings
-from daemon.health import Health
-from daemon.status import Status, _open_alerts, read_status
-from daemon.status_curve import MAX_POINTS, EquityPoint, thin
+from daemon.configuration.config import load_settings
+from daemon.live.health import Health
 from daemon.storage.database import Database
 from daemon.verbs import silence
+from daemon.web.status import Status, _open_alerts, read_status
+from daemon.web.status_curve import MAX_POINTS, EquityPoint, thin
 from tests.alerts.cases import BAD, DAY, GOOD, reading, rule
 from tests.daemon.judged import Court
 from tests.daemon.status_store import DAYS, NOW, clock_at, closed_at, fill

@@ -11,8 +11,8 @@ from alerts.channels.channel import Sighting
 from alerts.channels.slack_bot import SlackBotChannel
 from alerts.channels.webhook import WebhookChannel
 from alerts.render_email import message_id, thread_id
-from daemon.delivery import Delivery
-from daemon.delivery_settings import DeliverySettings
+from daemon.configuration.delivery_settings import DeliverySettings
+from daemon.delivery.delivery import Delivery
 from daemon.storage.database import Database
 from daemon.storage.migrate import upgrade
 from daemon.storage.origin import OriginStore

@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 
 from alerts.channels.channel import Channel
 from daemon.clock import SystemClock
-from daemon.delivery import Delivery
-from daemon.delivery_settings import DeliverySettings
+from daemon.configuration.delivery_settings import DeliverySettings
+from daemon.delivery.delivery import Delivery
 from daemon.storage.database import Database
 from daemon.storage.parcel import UNSENT
 from daemon.storage.schema import outbox

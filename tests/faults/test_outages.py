@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from alerts.channels.channel import Pace, TransientError, UnknownOutcomeError
 from alerts.channels.webhook import WebhookChannel
 from alerts.message import Event, Severity
-from daemon.delivery import Delivery
-from daemon.delivery_settings import DeliverySettings
+from daemon.configuration.delivery_settings import DeliverySettings
+from daemon.delivery.delivery import Delivery
 from daemon.storage.database import Database
 from tests.daemon.outbox_desk import START, Desk, Receiver, message
 from tests.faults.deliveries import delivering

@@ -33,11 +33,11 @@ from alerts.route import Routing
 from alerts.rule import Action, Rule
 from alerts.rulebook import Rulebook
 from daemon.clock import SystemClock
-from daemon.delivery import Delivery
-from daemon.delivery_settings import DeliverySettings
+from daemon.configuration.delivery_settings import DeliverySettings
+from daemon.delivery.delivery import Delivery
 from daemon.judge import Judge
+from daemon.live.outage import is_outage
 from daemon.log import configure_log
-from daemon.outage import is_outage
 from daemon.storage.channels import ChannelStore
 from daemon.storage.database import Database
 from daemon.storage.fallbacks import FallbackStore

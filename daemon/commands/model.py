@@ -1,0 +1,190 @@
+"""`forewarn model`: every model ever fitted, which is in use and why; promote and roll back."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from daemon.commands.store import print_json, run_on_store, wide_console
+from daemon.configuration.config import load_settings
+from daemon.model_verbs import promote, rollback
+from daemon.storage.database import Database
+from daemon.storage.models import ModelStore, Move
+from daemon.verbs import VerbError
+from daemon.web.status import to_plain
+from forecaster.model_version import ModelVersion
+
+
+def show_models(config: Path | None, database: str | None, *, json: bool) -> None:
+    """Print every version, how it came into use, and what its own walk-forward measured."""
+
+    async def read(store: Database) -> tuple[tuple[ModelVersion, ...], tuple[Move, ...]]:
+        async with store.read() as connection:
+            return await ModelStore(connection).all(), await ModelStore(connection).moves()
+
+    found, moves = run_on_store(config, database, read)
+    using = moves[-1].version if moves else None
+    if json:
+        plain = [_plain(model, using) for model in found]
+        print_json({"in_use": using, "models": plain, "moves": [to_plain(move) for move in moves]})
+    elif not found:
+        Console().print("No model has been fitted yet.")
+    else:
+        wide_console().print(_table(found, moves, using))
+
+
+def show_model(version: int | None, config: Path | None, database: str | None, *, json: bool) -> None:
+    """Print one version whole; the one in use where none is named.
+
+    Raises:
+        VerbError: There is no such version.
+    """
+
+    async def read(store: Database) -> tuple[ModelVersion | None, tuple[Move, ...]]:
+        async with store.read() as connection:
+            models = ModelStore(connection)
+            moves = await models.moves()
+            wanted = version if version is not None else moves[-1].version if moves else 0
+            return await models.get(wanted), moves
+
+    model, moves = run_on_store(config, database, read)
+    if model is None:
+        wanted = "is in use" if version is None else f"has the number {version}"
+        raise VerbError(f"no model {wanted}; see `forewarn model list`")
+    using = moves[-1].version if moves else None
+    if json:
+        print_json(_plain(model, using) | {"parameters": model.to_dict()})
+        return
+    console = wide_console()
+    state = "in use" if model.version == using else "not in use"
+    found = model.metrics
+    console.print(
+        f"[bold]Model {model.version}[/bold], {state}: {model.target} over {model.horizon} sessions"
+    )
+    console.print(f"trained on {model.train_from} to {model.train_to}, {found.rows:,} ticker-sessions")
+    console.print(f"fitted at the close of {model.fitted_on}")
+    console.print(
+        f"out of sample in there: {found.resolved:,} forecasts, slope {found.slope:+.2f} ± "
+        f"{found.slope_error:.2f}, {found.log_loss_gain:+.2g} nats a forecast over the base rate"
+    )
+    console.print(
+        f"believes {model.strength:.2f} of what its signals lean to"
+        + (": no edge is vouched for" if model.strength == 0 else "")
+    )
+    console.print(f"data {model.data_hash[:16]}, code {model.code_hash[:16]}")
+    console.print(_signals(model))
+    for move in moves:
+        if move.version == model.version:
+            console.print(f"{_when(move)}: {move.action} by {move.actor}: {move.reason}", markup=False)
+
+
+def promote_model(version: int, config: Path | None, database: str | None, *, by: str | None) -> None:
+    """Put a version into use on evidence.
+
+    Raises:
+        VerbError: It is refused.
+    """
+    sectors = load_settings(config).market.sector_of()
+
+    async def act(store: Database) -> Move:
+        async with store.write() as connection:
+            return await promote(
+                connection,
+                version,
+                sectors=sectors,
+                actor=by or getpass.getuser(),
+                at=datetime.now(UTC),
+            )
+
+    _told(run_on_store(config, database, act))
+
+
+def rollback_model(
+    version: int | None, config: Path | None, database: str | None, *, reason: str, by: str | None
+) -> None:
+    """Go back to a version that was in use before.
+
+    Raises:
+        VerbError: It is refused.
+    """
+
+    async def act(store: Database) -> Move:
+        async with store.write() as connection:
+            return await rollback(
+                connection, version, reason=reason, actor=by or getpass.getuser(), at=datetime.now(UTC)
+            )
+
+    _told(run_on_store(config, database, act))
+
+
+def _told(move: Move) -> None:
+    Console().print(
+        f"Model {move.version} is in use instead of {move.before}; a running daemon takes it over with its "
+        "next forecasts."
+    )
+
+
+def _table(found: tuple[ModelVersion, ...], moves: tuple[Move, ...], using: int | None) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("version", "fitted on", "trained on", "rows", "slope", "believes", "data", "how", "why"):
+        table.add_column(column, no_wrap=column not in {"trained on", "why"})
+    for model in found:
+        own = [move for move in moves if move.version == model.version]
+        number = Text(f"{model.version}", style="bold green" if model.version == using else "")
+        table.add_row(
+            number + (Text(" in use") if model.version == using else Text("")),
+            model.fitted_on.isoformat(),
+            f"{model.train_from} to {model.train_to}",
+            f"{model.metrics.rows:,}",
+            f"{model.metrics.slope:+.2f} ± {model.metrics.slope_error:.2f}",
+            f"{model.strength:.2f}",
+            model.data_hash[:8],
+            own[-1].action.value if own else "waits",
+            Text(own[-1].reason if own else "for evidence"),
+        )
+    return table
+
+
+def _signals(model: ModelVersion) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("signal", "weight", "evidence", "coefficients"):
+        table.add_column(column)
+    for signal, share in zip(model.signals, model.weights.everything, strict=True):
+        pairs = zip(signal.features, signal.coefficients, strict=True)
+        table.add_row(
+            signal.name,
+            f"{share:.1%}",
+            f"{signal.evidence:.2f} x chance",
+            ", ".join(f"{name} {value:+.4f}" for name, value in pairs),
+        )
+    return table
+
+
+def _when(move: Move) -> str:
+    return move.session.isoformat() if move.session else f"{move.at:%Y-%m-%d %H:%M} UTC"
+
+
+def _plain(model: ModelVersion, using: int | None) -> dict[str, Any]:
+    plain: dict[str, Any] = to_plain(
+        {
+            "version": model.version,
+            "in_use": model.version == using,
+            "fitted_on": model.fitted_on,
+            "train_from": model.train_from,
+            "train_to": model.train_to,
+            "horizon": model.horizon,
+            "target": model.target,
+            "strength": model.strength,
+            "metrics": asdict(model.metrics),
+            "data_hash": model.data_hash,
+            "code_hash": model.code_hash,
+        }
+    )
+    return plain

@@ -1,0 +1,220 @@
+"""`forewarn monitor`: the monitors over anybody's tables."""
+
+from __future__ import annotations
+
+import json as json_format
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from daemon.commands.data_file import DataFile, DataFileError
+from daemon.commands.exit_codes import BAD_INPUT
+from daemon.commands.plots import plot_calibration, plot_drift, plot_performance
+from monitors.calibration_report import calibration_report
+from monitors.drift_report import drift_report
+from monitors.performance_report import performance_report
+from monitors.reading import Reading, State
+
+EXIT = {State.OK: 0, State.WARN: 0, State.BREACH: 1, State.NO_DATA: 2}
+PICTURES = (".png", ".svg", ".pdf")
+LARGEST_RETURN = 10.0  # a fraction a period; more is money, or per cent
+STYLE = {State.OK: "green", State.WARN: "yellow", State.BREACH: "bold red", State.NO_DATA: "blue"}
+
+
+def drift(reference: Path, current: Path, columns: Sequence[str], *, json: bool, plot: Path | None) -> int:
+    """Hold the rows of one file against those of another. Returns the exit code.
+
+    Raises:
+        DataFileError: A file or column cannot be used.
+    """
+    with _errors_told(json):
+        _check_plot(plot)
+        old, new = DataFile(reference), DataFile(current)
+        names = tuple(dict.fromkeys(columns)) or _shared_columns(old, new)
+        if not names:
+            raise DataFileError(
+                f"{reference} and {current} share no column of numbers; name some with --column"
+            )
+        take = new.numbers if columns else new.numbers_if_any
+        report = drift_report(
+            np.column_stack([old.numbers(name) for name in names]),
+            np.column_stack([take(name) for name in names]),
+            names,
+        )
+        _draw(plot, lambda path: plot_drift(report, path))
+    notes = [
+        f"Incident: {', '.join(one.members)} ({one.contribution:.0%} of the evidence, p = {one.p:.2g})"
+        for one in report.incidents
+    ]
+    if gone := [name for name in names if name not in new.numeric()]:
+        notes.append(f"No numbers in {current.name}: {', '.join(gone)}")
+    title = f"{current.name} against {reference.name}"
+    return _tell(title, report.readings, report.verdict, notes, json=json)
+
+
+def calibration(
+    file: Path,
+    probability: str,
+    outcome: str,
+    *,
+    time: str | None,
+    group: str | None,
+    json: bool,
+    plot: Path | None,
+) -> int:
+    """Ask whether stated probabilities come true. Returns the exit code.
+
+    Raises:
+        DataFileError: The file or a column cannot be used.
+    """
+    with _errors_told(json):
+        _check_plot(plot)
+        data = DataFile(file)
+        stated, came = data.numbers(probability), data.numbers(outcome)
+        times, groups = data.times(time) if time else None, data.labels(group) if group else None
+        try:
+            report = calibration_report(stated, came, times, groups)
+        except ValueError as error:
+            raise DataFileError(f"{file}: columns {probability!r} and {outcome!r}: {error}") from None
+        _draw(plot, lambda path: plot_calibration(report, path))
+    return _tell(file.name, report.readings, report.verdict, (), json=json)
+
+
+def performance(file: Path, returns: str, *, json: bool, plot: Path | None) -> int:
+    """Ask whether a series of returns earns as it did. Returns the exit code.
+
+    Raises:
+        DataFileError: The file or the column cannot be used.
+    """
+    with _errors_told(json):
+        _check_plot(plot)
+        values = DataFile(file).numbers(returns)
+        odd = np.flatnonzero(np.isfinite(values) & ((values < -1.0) | (values > LARGEST_RETURN)))
+        if odd.size:
+            raise DataFileError(
+                f"{file}: column {returns!r}, row {odd[0] + 1} holds {values[odd[0]]:g}: returns are "
+                f"fractions from -1 to {LARGEST_RETURN:g} (0.01 is 1 %); divide profits by the capital"
+            )
+        report = performance_report(values)
+        _draw(plot, lambda path: plot_performance(values, report.verdict, path))
+    return _tell(file.name, report.readings, report.verdict, (), json=json)
+
+
+@contextmanager
+def _errors_told(json: bool) -> Iterator[None]:
+    """With --json, print an error as an object too: what reads the answer finds a word in either case."""
+    try:
+        yield
+    except DataFileError as error:
+        if json:
+            answer = {"error": {"kind": "bad_input", "exit_code": BAD_INPUT, "message": str(error)}}
+            sys.stdout.write(json_format.dumps(answer) + "\n")
+        raise
+
+
+def _shared_columns(old: DataFile, new: DataFile) -> tuple[str, ...]:
+    """The reference's columns of numbers; columns of nothing count where one of the two holds numbers.
+
+    A column of text that holds numbers too is bad input: a cell of it is named.
+
+    Where nothing but empty columns is shared these are taken: they exist, and cannot be judged.
+    """
+    for name in old.names:
+        if name in new.names and not (name in old.numeric() and name in new.numeric()):
+            for data in (old, new):
+                data.check_not_mixed(name)
+    names = tuple(
+        name for name in old.names if name in old.numeric() or name in set(old.empty()) & set(new.numeric())
+    )
+    if set(names) & {*new.numeric(), *new.empty()}:
+        return names
+    return tuple(name for name in old.empty() if name in new.empty())
+
+
+def _check_plot(path: Path | None) -> None:
+    """Say what would keep a picture from being written before anything is computed."""
+    if path is None:
+        return
+    if path.suffix.lower() not in PICTURES:
+        raise DataFileError(f"--plot {path}: unknown kind of picture; give {', '.join(PICTURES)}")
+    if not path.parent.is_dir():
+        raise DataFileError(f"--plot {path}: cannot be written: there is no folder {path.parent}")
+
+
+def _draw(path: Path | None, draw: Callable[[Path], object]) -> None:
+    if path is None:
+        return
+    try:
+        draw(path)
+    except OSError as error:
+        raise DataFileError(f"--plot {path}: cannot be written: {error.strerror}") from None
+
+
+def _tell(
+    title: str, readings: Sequence[Reading], verdict: State, notes: Sequence[str], *, json: bool
+) -> int:
+    if json:
+        answer = {"readings": [_plain(one) for one in readings], "verdict": verdict.value}
+        sys.stdout.write(json_format.dumps(answer) + "\n")
+        return EXIT[verdict]
+    console = Console(highlight=False, markup=False)  # names in anybody's table are not markup
+    console.print(_table(title, readings))
+    for one in readings:
+        why = " ".join(filter(None, (one.reason.value if one.reason else "", one.detail)))
+        if why and one.state is not State.OK:
+            console.print(Text(f"{one.metric} {one.subject}: {why}", style="dim"))
+    for note in notes:
+        console.print(note, markup=False)
+    console.print(Text.assemble("Verdict: ", (verdict.value, STYLE[verdict])))
+    return EXIT[verdict]
+
+
+def _table(title: str, readings: Sequence[Reading]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for column in ("metric", "subject", "value", "limit", "n", "by chance", "state"):
+        table.add_column(column, justify="right" if column in {"value", "limit", "n"} else "left")
+    for one in readings:
+        table.add_row(
+            one.metric,
+            one.subject,
+            "" if math.isnan(one.value) else f"{one.value + 0.0:.4g}",
+            "" if one.threshold is None else f"{one.threshold:.4g}",
+            f"{one.n:,}",
+            _chance(one),
+            Text(one.state.value, style=STYLE[one.state]),
+        )
+    return table
+
+
+def _chance(reading: Reading) -> str:
+    evidence = reading.evidence
+    if evidence is None:
+        return ""
+    if evidence.p_value is not None:
+        return f"p = {evidence.p_value:.2g}"
+    return f"e = {evidence.e_value:.3g}"
+
+
+def _plain(reading: Reading) -> dict[str, Any]:
+    evidence = reading.evidence
+    return {
+        "monitor": reading.monitor,
+        "metric": reading.metric,
+        "subject": reading.subject,
+        "value": None if math.isnan(reading.value) else reading.value + 0.0,  # -0.0 becomes 0.0
+        "n": reading.n,
+        "threshold": reading.threshold,
+        "state": reading.state.value,
+        "evidence": evidence
+        and {"method": evidence.method, "p_value": evidence.p_value, "e_value": evidence.e_value},
+        "reason": reading.reason.value if reading.reason else None,
+        "detail": reading.detail,
+    }

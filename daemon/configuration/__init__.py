@@ -1,0 +1,1 @@
+"""The configuration: files and environment in, typed settings out, every error with its fix."""

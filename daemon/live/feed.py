@@ -1,0 +1,189 @@
+"""The feed: a live session's bars from the configured providers, or the word that they are not there yet."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import date
+
+import numpy as np
+import structlog
+
+from daemon.configuration.settings import Settings
+from daemon.live.arrival import arrive, screen
+from daemon.live.observer import Observer
+from daemon.live.providers import make_sources
+from daemon.storage.bars import SessionBars
+from market.guard import Request
+from market.panel import FIELDS, FloatArray, Panel
+from market.provider import Fetched, ProviderError
+from market.provider_chain import Asked, ProviderChain, Source
+from market.quality import Finding
+from market.revisions import Revision
+from monitors.live import Outcome
+
+log = structlog.get_logger("feed")
+
+
+class FeedError(Exception):
+    """The providers gave nothing usable; asking again later is right."""
+
+
+class Feed:
+    """Fetches bars and links them to the kept ones."""
+
+    def __init__(
+        self,
+        sources: tuple[Source, ...],
+        tickers: tuple[str, ...],
+        observer: Observer | None = None,
+        *,
+        patience_s: float = 1200.0,
+        requests: list[Request] | None = None,
+    ) -> None:
+        """Take the providers in the order in which they are asked.
+
+        Args:
+            sources: Each next one is asked for the tickers that the ones before had no bar for.
+            tickers: In the order of the result's columns.
+            observer: Who writes down how each call ended; None writes nothing.
+            patience_s: Seconds for which an answer without the session is taken for merely late.
+            requests: Where the sources' guards put requests that have ended; it is emptied after each call.
+        """
+        self._tickers = tickers
+        self._observer = observer
+        self._requests = [] if requests is None else requests
+        self._first = sources[0].name
+        self._restated: dict[tuple[str, str], float] = {}
+        self._chain = ProviderChain(sources, asking=self._asking, patience_s=patience_s)
+
+    async def history(self, sessions: tuple[date, ...]) -> tuple[SessionBars, ...]:
+        """Fetch the sessions before the first live one; those without a bar are NaN.
+
+        A hole in the history would stay for ever, so a ticker without any bar is an error.
+
+        Raises:
+            FeedError: The providers failed, or have nothing for a ticker.
+        """
+        fetched = await self._fetch(sessions[0], sessions[-1])
+        panel, findings = screen(fetched.panel)
+        self._name(findings)
+        empty = [ticker for i, ticker in enumerate(panel.tickers) if np.isnan(panel.close[:, i]).all()]
+        if empty:
+            raise FeedError(f"no history for {', '.join(empty)} yet; mend the provider or market.tickers")
+        return tuple(SessionBars(day, _row(panel, day)) for day in sessions)
+
+    async def session(self, session: date, kept: Panel | None) -> SessionBars:
+        """Fetch one session in the unit of the kept ones, and what is told otherwise of these.
+
+        Args:
+            session: The session.
+            kept: The sessions before it that are asked for again; None where nothing is kept.
+
+        Raises:
+            FeedError: The providers failed.
+        """
+        fetched = await self._fetch(kept.sessions[0] if kept and kept.sessions else session, session)
+        nothing = Panel((), self._tickers, *np.empty((len(FIELDS), 0, len(self._tickers))))
+        came = arrive(kept or nothing, fetched.panel, session, self._trusted(fetched))
+        self._name(came.findings)
+        self._tell(came.revisions)
+        names = tuple(str(one) for one in came.findings)
+        return SessionBars(session, came.values, came.revisions, names)
+
+    async def late(self, kept: Panel) -> tuple[Revision, ...]:
+        """Fetch kept sessions again; return what came late or is told otherwise.
+
+        Raises:
+            FeedError: The providers failed.
+        """
+        fetched = await self._fetch(kept.sessions[0], kept.sessions[-1])
+        came = arrive(kept, fetched.panel, None, self._trusted(fetched))
+        self._name(came.findings)
+        self._tell(came.revisions)
+        return came.revisions
+
+    def _trusted(self, fetched: Fetched) -> frozenset[str]:
+        """Return the tickers that the first provider served: the others' bars correct nothing."""
+        return frozenset(ticker for ticker, source in fetched.sources if source == self._first)
+
+    def _name(self, findings: tuple[Finding, ...]) -> None:
+        for one in findings:
+            log.warning("bars left out", ticker=one.ticker, kind=one.kind.value, finding=str(one))
+
+    def _tell(self, changes: tuple[Revision, ...]) -> None:
+        """Log what changed; a split or dividend stays in every later answer and is logged when it is new."""
+        for one in changes:
+            if not one.values:
+                if self._restated.get((one.ticker, one.kind)) == one.factor:
+                    continue
+                self._restated[one.ticker, one.kind] = one.factor
+            log.info(
+                "told otherwise",
+                ticker=one.ticker,
+                session=str(one.session),
+                kind=one.kind.value,
+                factor=one.factor,
+            )
+
+    async def _fetch(self, start: date, end: date) -> Fetched:
+        try:
+            fetched = await self._chain.fetch(self._tickers, start, end)
+        except ProviderError as error:
+            raise FeedError(f"no prices for {start} to {end}: {error}") from error
+        for ticker, reason in fetched.failed:
+            log.warning("no provider has prices", ticker=ticker, reason=reason)
+        for ticker, source in fetched.sources:
+            if source != self._first:
+                log.warning("another provider had the prices", ticker=ticker, provider=source)
+        return fetched
+
+    @asynccontextmanager
+    async def _asking(self, provider: str, session: date) -> AsyncIterator[Asked]:
+        """Write down a call of a provider, and the requests that it took."""
+        try:
+            if self._observer is None:
+                yield Asked()
+            else:
+                async with self._observer.asking(provider, session) as call:
+                    yield (asked := Asked())
+                    call.outcome = Outcome.OK if asked.came else Outcome.EMPTY
+        except ProviderError as error:
+            log.warning("provider failed", provider=provider, reason=str(error))
+            await self._note(session)
+            raise
+        await self._note(session)
+
+    async def _note(self, session: date) -> None:
+        """Write down the requests that have ended."""
+        requests, self._requests[:] = tuple(self._requests), ()
+        for request in requests:
+            if request.failure:
+                log.info(
+                    "request failed",
+                    provider=request.provider,
+                    ticker=request.what,
+                    seconds=round(request.seconds, 3),
+                    reason=request.failure,
+                )
+        if self._observer is not None and requests:
+            await self._observer.note(requests, session)
+
+
+def make_feed(settings: Settings, observer: Observer | None = None) -> Feed:
+    """Build the configured feed."""
+    requests: list[Request] = []
+    return Feed(
+        make_sources(settings, requests.append),
+        settings.market.asked(),
+        observer,
+        patience_s=60.0 * settings.market.patience_minutes,
+        requests=requests,
+    )
+
+
+def _row(panel: Panel, session: date) -> FloatArray:
+    if session not in panel.sessions:
+        return np.full((len(FIELDS), len(panel.tickers)), np.nan)
+    place = panel.sessions.index(session)
+    return np.stack([getattr(panel, field)[place] for field in FIELDS])

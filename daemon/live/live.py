@@ -1,0 +1,128 @@
+"""Live: the pipeline after each close, delivery and the status page, until the process is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from importlib.metadata import version
+
+import structlog
+
+from daemon.clock import SystemClock
+from daemon.compute import Compute
+from daemon.configuration.settings import Settings
+from daemon.decisions import heard_by, log_decisions
+from daemon.delivery.channel_checks import checking
+from daemon.delivery.channels import make_channels
+from daemon.delivery.delivery import Delivery
+from daemon.live.feed import make_feed
+from daemon.live.health import Health
+from daemon.live.instance import Instance
+from daemon.live.loops import Loops
+from daemon.live.observer import Observer
+from daemon.live.outage import Outage
+from daemon.live.probe import Probe
+from daemon.live.providers import provider_names
+from daemon.live.sessions import Sessions
+from daemon.live.slack_buttons_loop import listening, make_slack_buttons
+from daemon.session import Pipeline
+from daemon.storage.database import Database
+from daemon.storage.migrate import require_newest, upgrade
+from daemon.storage.origin import OriginStore
+from daemon.web.server import Server
+from daemon.web.tallies import Tallies
+from market.exchange import load_exchange
+
+log = structlog.get_logger("live")
+
+
+async def run_live(settings: Settings, database: Database) -> None:
+    """Run until SIGTERM or SIGINT, then stop gracefully.
+
+    Raises:
+        DatabaseError: The store cannot be used, or a Postgres schema is behind.
+        OriginError: The store holds a replay.
+        InstanceError: Another process works on it.
+        ServerError: The status page's port is in use.
+    """
+    clock = SystemClock()
+    health = Health(clock)
+    compute = Compute.of(settings.executor.kind, settings.executor.workers)
+    channels = make_channels(settings)
+    tallies = Tallies()
+    server = Server(database, health, clock, settings, version=version("forewarn"), tallies=tallies)
+    try:
+        await server.start()  # first: a port in use must change nothing
+        await (upgrade(database) if database.is_sqlite else require_newest(database))
+        async with Instance(database) as instance:
+            async with database.write() as connection:
+                wanted = {"kind": "live", "calendar": settings.market.calendar}
+                await OriginStore(connection).claim(wanted, database.name)
+                store_id = await OriginStore(connection).identity()
+            exchange = await asyncio.to_thread(load_exchange, settings.market.calendar)
+            tickers = settings.market.asked()
+            levels = tuple((channel.name, least) for channel, least in channels)
+            observer = Observer(
+                database,
+                clock,
+                provider_names(settings.market),
+                tuple(channel.name for channel, _ in channels),
+                keep_days=settings.monitors.keep_calls_days,
+            )
+            pipeline = Pipeline(database, settings, clock, compute, tickers, levels, observer)
+            await pipeline.restore()
+            pipeline.decided = decided = heard_by(log_decisions, tallies.decided)
+            outage = Outage(health)
+            delivery = Delivery(
+                database,
+                tuple(channel for channel, _ in channels),
+                settings.delivery,
+                clock,
+                levels=dict(levels),
+                outage=outage,
+                store=store_id,
+                tally=tallies.sent,
+            )
+            tallies.breakers = delivery.breakers
+            await delivery.recover()
+            feed = make_feed(settings, observer)
+            sessions = Sessions(database, settings, clock, pipeline, feed, exchange, levels)
+            await sessions.start()
+            probe = Probe(database, clock, health, outage, instance.renew)
+            await probe.look()
+            loops = Loops(
+                database,
+                clock,
+                health,
+                outage,
+                probe,
+                sessions,
+                pipeline.judge,
+                delivery,
+                check_s=settings.schedule.check_seconds,
+                tick_s=settings.alerts.tick_seconds,
+                decided=decided,
+                lagged=tallies.lagged,
+            )
+            server.ingest.open(pipeline.judge, delivery.wake, decided)
+            log.info("started", store=database.name, page="http://{}:{}/".format(*server.address))
+            asked = tuple(channel for channel, _ in channels)
+            buttons = make_slack_buttons(settings, asked, database, clock, health, delivery.wake, store_id)
+            try:
+                async with checking(asked, health, delivery.distrust), listening(buttons):
+                    await _until_told(loops)
+            finally:
+                await delivery.aclose()
+    finally:
+        await server.stop()
+        compute.close()
+        await database.aclose()
+    log.info("stopped")
+
+
+async def _until_told(loops: Loops) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await loops.run(stop)

@@ -1,0 +1,1 @@
+"""The face over HTTP: the status page, the same as JSON, metrics, and what others post."""
