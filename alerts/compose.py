@@ -60,7 +60,7 @@ def compose(
         session=session.isoformat(),
         findings=findings[:FINDINGS],
         done=done,
-        runbook="" if notice.event is Event.RESOLVED else _runbooks(told, book),
+        runbook="" if notice.event is Event.RESOLVED else _runbooks(told, book, findings),
         episode=notice.episode,
         reason=notice.reason.value,
         at=now.isoformat(),
@@ -133,6 +133,7 @@ def _finding(alert: Alert, rule: Rule | None, last: Reading | None) -> Finding:
         samples=alert.n,
         chance=_chance(alert.evidence),
         since=alert.began.isoformat(),
+        false_alarms=rule.false_alarms if rule else "",
     )
 
 
@@ -166,13 +167,16 @@ def _chance(evidence: Evidence | None) -> str:
     return f"e = {evidence.e_value:.3g}, {method}"
 
 
-def _runbooks(told: tuple[Alert, ...], book: Rulebook) -> str:
-    """Return what to do about the leading rule, and under which rules only a person lifts the pause."""
+def _runbooks(told: tuple[Alert, ...], book: Rulebook, findings: tuple[Finding, ...]) -> str:
+    """Return what to do about the leading rule, and under which rules only a person lifts the pause.
+
+    How often it fires by chance is said here where the worst finding says something else about chance.
+    """
     rules = [rule for name in dict.fromkeys(alert.rule for alert in told) if (rule := book.get(name))]
     if not rules:
         return ""
     lead = rules[0]
-    noise = f"By chance alone it {lead.false_alarms}." if lead.false_alarms else ""
+    noise = f"By chance alone it {lead.false_alarms}." if lead.false_alarms and findings[0].chance else ""
     latched = any(rule.latches for rule in rules)
     human = "Only a person lifts this: forewarn trading resume --reason ..." if latched else ""
     return " ".join(part for part in (lead.runbook, noise, human) if part)

@@ -44,6 +44,8 @@ class Finding:
         about: In a digest, what the finding belongs to (its alert's title); "" where the message's title
             says it.
         critical: In a digest, whether its alert is critical: then it is named, however long the digest.
+        false_alarms: How often its rule fires when nothing has changed (`fires 0.5 times a calm year`), or ""
+            where that is not measured. It is said where `chance` is not known.
     """
 
     subject: str
@@ -54,6 +56,7 @@ class Finding:
     since: str
     about: str = ""
     critical: bool = False
+    false_alarms: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -97,8 +98,9 @@ def samples(finding: Finding) -> str:
 
 
 def chance(finding: Finding) -> str:
-    """Return how likely the value is by chance, or that nobody assessed it."""
-    return one_line(finding.chance) or NOT_ASSESSED
+    """Return how likely the value is by chance; else how often its rule fires so, or that nobody knows."""
+    noise = one_line(finding.false_alarms)
+    return one_line(finding.chance) or (f"the rule {noise}" if noise else NOT_ASSESSED)
 
 
 def is_number(finding: Finding) -> bool:
@@ -111,7 +113,9 @@ def evidence(finding: Finding) -> str:
     since = one_line(finding.since)
     parts = [f"since {since}"] if since else []
     if is_number(finding):
-        parts = [one_line(finding.chance) or f"chance {NOT_ASSESSED}", samples(finding), *parts]
+        known = one_line(finding.chance)
+        by_chance = "by chance " if finding.false_alarms else "chance "
+        parts = [known or f"{by_chance}{chance(finding)}", samples(finding), *parts]
     return " · ".join(parts)
 
 
@@ -198,9 +202,13 @@ def _worst(message: Message) -> str:
 
 
 def left_out(message: Message, shown: int) -> str:
-    """Return `and 50 more, none of them worse` when a list shows only the first `shown` findings, else ""."""
+    """Return how many findings a list does not show and where all stand; "" where it shows every one."""
     missing = count(message) - shown
-    return f"and {missing:,} more, none of them worse" if missing > 0 else ""
+    if missing <= 0:
+        return ""
+    are_alerts = message.event is not Event.DIGEST and is_number(message.findings[0])
+    where = f"; all of them: forewarn alerts show {shlex.quote(one_line(message.group))}"
+    return f"and {missing:,} more, none of them worse{where if are_alerts else ''}"
 
 
 class Section(NamedTuple):

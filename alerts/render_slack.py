@@ -215,7 +215,7 @@ def _worst(message: Message) -> Block:
 
 def _others(message: Message) -> str:
     lines = _bullets(message.findings[1:FINDINGS])
-    more = left_out(message, 1 + len(lines))
+    more = mrkdwn(left_out(message, 1 + len(lines)), 250)
     return "\n".join(["*Other findings*", *lines, *([f"_{more}_"] if more else [])])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -122,19 +123,23 @@ class Rule:
             raise ValueError(f"rule {self.name!r} asks for a p-value and an e-value; a reading has only one")
         if self.own_limit and self.threshold is not None:
             raise ValueError(f"rule {self.name!r} has a threshold and own_limit; give one of them")
-        for limit in (self.threshold, self.clear):
+        for key, limit in (("threshold", self.threshold), ("clear", self.clear)):
             if limit is not None and not math.isfinite(limit):
-                raise ValueError(f"rule {self.name!r}: {limit} is no limit; give a finite number")
+                raise ValueError(f"rules.{self.name}.{key} = {limit} is no limit; give a finite number")
 
     def _check_clear(self) -> None:
         if self.clear is None or self.own_limit:
             return
         if self.threshold is None:
-            raise ValueError(f"rule {self.name!r}: clear {self.clear} needs a threshold to clear from")
-        if self._beyond(self.clear, self.threshold):
             raise ValueError(
-                f"rule {self.name!r}: clear {self.clear} must lie on the good side of threshold "
-                f"{self.threshold} ({self.side})"
+                f"rules.{self.name}.clear = {self.clear:g} needs a threshold to clear from; "
+                "give one, or take clear out"
+            )
+        if self._beyond(self.clear, self.threshold):
+            way = "at or below" if self.side is Side.ABOVE else "at or above"
+            raise ValueError(
+                f"rules.{self.name}.clear = {self.clear:g} must lie {way} threshold = {self.threshold:g} "
+                f"(side = {self.side}); the nearest is {self.threshold:g}"
             )
 
     @property
@@ -150,6 +155,18 @@ class Rule:
     def covers(self, reading: Reading) -> bool:
         """Tell whether the rule looks at this reading."""
         return reading.metric == self.metric and fnmatchcase(reading.subject, self.subject)
+
+    def noteworthy(self, readings: Iterable[Reading], known: Collection[str]) -> Iterable[Reading]:
+        """Return the readings that may move an alert: past the limit, or of a subject that is known.
+
+        The others, nearly all of them, leave nothing to remember. Where missing data is told, each does.
+        """
+        limit = self.threshold
+        if self.no_data_sessions or limit is None:
+            return readings
+        if self.side is Side.ABOVE:
+            return [one for one in readings if one.value > limit or one.subject in known]
+        return [one for one in readings if one.value < limit or one.subject in known]
 
     def test(self, reading: Reading) -> Verdict:
         """Hold the reading against the rule. What cannot be judged is never clear."""

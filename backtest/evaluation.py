@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from backtest.honesty import Honesty, honesty
-from backtest.survivorship import Membership, coverage
+from backtest.survivorship import coverage
 from forecaster.features import Feature, feature_panel
 from forecaster.label import outcomes
 from forecaster.ranks import centred_ranks
@@ -19,7 +19,11 @@ from forecaster.signals import History, features_of, usable_signals
 from forecaster.training import Training
 from forecaster.walk_forward import MONTH, WalkForward, walk_forward
 from forecaster.window import Window, make_window
+from market.membership import Spell
 from market.panel import FloatArray, Panel
+
+MOST_CELLS: Final = 2_000_000
+"""Bars of the universe; features, ranks, sums and forecasts take about a kilobyte for each."""
 
 CHUNK: Final = 2_000_000
 """Feature values ranked at once."""
@@ -54,7 +58,7 @@ class Question:
     benchmark: str = ""
     series: Mapping[str, FloatArray] | None = None
     sectors: Mapping[str, str] | None = None
-    members: Sequence[Membership] | None = None
+    members: Sequence[Spell] | None = None
     training: Training = field(default_factory=Training)
     every: int = MONTH
     least: int = 252
@@ -121,12 +125,11 @@ def prepare(question: Question) -> tuple[History, FloatArray, FloatArray]:
 
 def _ranked(window: Window, features: Sequence[Feature]) -> FloatArray:
     """The features' centred ranks, shape (sessions, tickers, features), some sessions at a time."""
-    values = feature_panel(window, features)
-    ranks = np.empty(values.shape)
-    step = max(1, CHUNK // max(1, values[0].size))
-    for start in range(0, len(values), step):
-        ranks[start : start + step] = centred_ranks(values[start : start + step])
-    return ranks
+    found = feature_panel(window, features)  # the ranks take the place of the values: one table at a time
+    step = max(1, CHUNK // max(1, found[0].size))
+    for start in range(0, len(found), step):
+        found[start : start + step] = centred_ranks(found[start : start + step])
+    return found
 
 
 def _check(question: Question) -> None:
@@ -136,6 +139,11 @@ def _check(question: Question) -> None:
         )
     known = ~np.isnan(question.panel.columns(question.universe).close).all(axis=1)
     sessions = int(np.sum(known))
+    if (cells := sessions * len(question.universe)) > MOST_CELLS:
+        raise EvaluationError(
+            f"{len(question.universe):,} tickers over {sessions:,} sessions are {cells:,} bars: more than "
+            f"{MOST_CELLS:,} take gigabytes of memory; give fewer tickers or a shorter history"
+        )
     least = max(question.least, question.training.least)
     needed = least + 2 * question.training.purge + LEAST_FORECAST
     if sessions < needed:

@@ -95,8 +95,9 @@ def _stated(found: Honesty) -> str:
     words = f"{found.at_base:.0%} of the {found.forecasts:,} calls state the base rate"
     if found.at_base >= AT_BASE:
         return (
-            f"{words}: the past never vouched for more. A calibration error of "
-            f"{found.pooled.ece_debiased:.4f} and a skill of 0 then prove restraint, not calibration."
+            f"{words}: the past never vouched for more, so the forecaster abstains. A calibration error of "
+            f"{found.pooled.ece_debiased:.4f} and a skill of 0 come from that alone: they prove restraint, "
+            "not calibration."
         )
     return f"{words}; the others say more because the past vouched for it when they were made."
 

@@ -8,22 +8,8 @@ from datetime import date
 
 import numpy as np
 
+from market.membership import Spell
 from market.panel import Panel
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """A ticker's spell in an index.
-
-    Attributes:
-        ticker: The ticker.
-        first: Its first day.
-        last: Its last day; None while it lasts.
-    """
-
-    ticker: str
-    first: date
-    last: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +34,14 @@ class Coverage:
         return self.held / self.members if self.members else float("nan")
 
 
-def coverage(panel: Panel, universe: Sequence[str], spells: Sequence[Membership]) -> tuple[Coverage, ...]:
+def coverage(panel: Panel, universe: Sequence[str], spells: Sequence[Spell]) -> tuple[Coverage, ...]:
     """Hold a panel against an index, year by year."""
     known = ~np.isnan(panel.columns(tuple(universe)).close)
     years = np.array([day.year for day in panel.sessions])
     out = []
     for year in sorted(set(years.tolist())):
         first, last = date(year, 1, 1), date(year, 12, 31)
-        members = {
-            one.ticker for one in spells if one.first <= last and (one.last is None or one.last >= first)
-        }
+        members = {one.ticker for one in spells if one.start <= last and (one.end is None or one.end > first)}
         priced = known[years == year].any(axis=0)
         held = {ticker for ticker, has in zip(universe, priced.tolist(), strict=True) if has}
         out.append(Coverage(year, len(members), len(members & held), len(held - members)))

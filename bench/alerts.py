@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from alerts.alert import evaluate
+from alerts.evaluation import evaluate
 from alerts.rule import Rule
 from alerts.rulebook import Rulebook
 from bench.timing import Row, compare

@@ -15,7 +15,8 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from alerts.alert import Alert, AlertState, evaluate, firing
+from alerts.alert import Alert, AlertState, firing
+from alerts.evaluation import evaluate
 from alerts.rulebook import Rulebook
 from bench.finding import Finding
 from daemon.configuration.config import load_settings

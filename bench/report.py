@@ -37,6 +37,8 @@ SIMULATED = (  # the longest first, so that two processes end together
     "bench.simulations.pooled",
     "bench.simulations.calibration",
     "bench.regimes",
+    "bench.simulations.detectable",
+    "bench.simulations.intervals",
     "bench.simulations.win_rate",
     "bench.simulations.bad_tick",
     "bench.simulations.real_forecasts",
@@ -46,12 +48,14 @@ SIMULATED = (  # the longest first, so that two processes end together
 )
 ORDER = (
     "bench.simulations.budget",
+    "bench.simulations.detectable",
     "bench.simulations.bad_tick",
     "bench.simulations.real_prices",
     "bench.simulations.pages",
     "bench.simulations.domain",
     "bench.simulations.win_rate",
     "bench.simulations.pooled",
+    "bench.simulations.intervals",
     "bench.simulations.calibration",
     "bench.simulations.real_forecasts",
     "bench.simulations.calibration_book",

@@ -14,7 +14,7 @@ from daemon.configuration.settings import Settings
 from daemon.live.providers import make_sources
 from daemon.storage.database import Database, DatabaseError
 from daemon.storage.gates import GateStore
-from daemon.storage.migrate import require_newest
+from daemon.storage.schema_version import require_newest
 from market.exchange import ExchangeError, load_exchange
 from market.provider import ProviderError
 from market.provider_chain import Source

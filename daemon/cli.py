@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from daemon.commands.exit_codes import INTERRUPTED
+from daemon.commands.usage import BadUsageIsBadInput
 
 app = typer.Typer(
     name="forewarn",
@@ -21,6 +22,7 @@ app = typer.Typer(
 trading = typer.Typer(help="Read the trading gate, close it, or lift a pause.", no_args_is_help=True)
 db = typer.Typer(help="The store's schema.", no_args_is_help=True)
 monitor = typer.Typer(
+    cls=BadUsageIsBadInput,
     help="Run the monitors over your own tables. Exit code 0 ok, 1 breach, 2 cannot judge, 3 bad input, "
     "4 a fault of our own.",
     no_args_is_help=True,
@@ -121,12 +123,13 @@ def features(
     session: Annotated[
         str | None, typer.Option("--session", metavar="DATE", help="At whose close; the newest by default.")
     ] = None,
+    config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
     """Every feature of TICKER: value, rank in the universe, how well it is known, formula."""
     from daemon.commands import features as feature_commands
 
-    feature_commands.show_features(ticker, prices, _date(session, "--session"), json=json)
+    feature_commands.show_features(ticker, prices, _date(session, "--session"), config, json=json)
 
 
 @app.command()
@@ -388,9 +391,9 @@ def model_rollback(
     by: ActorOption = None,
 ) -> None:
     """Go back to a version that was in use before; newer ones need evidence from then on."""
-    from daemon.commands import model as model_commands
+    from daemon.commands import model_rollback as rollback_command
 
-    model_commands.rollback_model(version, config, database, reason=reason, by=by)
+    rollback_command.rollback_model(version, config, database, reason=reason, by=by)
 
 
 @db.command("upgrade")

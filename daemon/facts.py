@@ -10,6 +10,7 @@ import numpy as np
 
 from daemon.configuration.settings import Settings
 from daemon.memory import Memory
+from daemon.references import reference_of
 from daemon.today import Resolved, Settled
 from market.panel import FloatArray
 from monitors.live import Live
@@ -41,7 +42,7 @@ def make_facts(
     return Facts(
         session=session,
         features=memory.window(settings.monitors.window_sessions),
-        reference=memory.reference,
+        reference=reference_of(memory, session, settings.monitors.reference),
         trade_returns=np.array([trade.return_ for trade in settled.trades]),
         probabilities=np.array([one.probability for one in settled.resolved]),
         outcomes=np.array([one.outcome for one in settled.resolved]),

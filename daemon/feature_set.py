@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
@@ -14,8 +15,14 @@ from daemon.configuration.settings import MarketSettings
 from daemon.price_series import market_series
 from forecaster.features import Feature
 from forecaster.signals import Signal, features_of, usable_signals
+from forecaster.tier import Tier
 from forecaster.window import Window, make_window
-from market.panel import FIELDS, Panel
+from market.filings_links import Links, customer_extra
+from market.outside import NAMES, Outside, in_volume
+from market.panel import FIELDS, FloatArray, Panel
+
+NOTHING: Final = Outside()
+"""Bars alone."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +33,24 @@ class FeatureSet:
         signals: The signals, each with the features that can be known.
         benchmark: The market's ticker.
         sectors: Sector by ticker; empty where that of one is unknown.
+        outside: What is told beside the bars, of `market.outside.NAMES`.
+        links: Who is whose customer.
     """
 
     signals: tuple[Signal, ...]
     benchmark: str
     sectors: Mapping[str, str]
+    outside: tuple[str, ...] = ()
+    links: tuple[Links, ...] = ()
 
     @classmethod
-    def of(cls, market: MarketSettings, tickers: tuple[str, ...], universe: tuple[str, ...]) -> FeatureSet:
+    def of(
+        cls,
+        market: MarketSettings,
+        tickers: tuple[str, ...],
+        universe: tuple[str, ...],
+        outside: Outside = NOTHING,
+    ) -> FeatureSet:
         """Choose the signals by what the configuration provides; the store's bars decide nothing.
 
         Those that look at sectors need the sector of every ticker.
@@ -42,18 +59,34 @@ class FeatureSet:
             market: Its benchmark and sectors.
             tickers: Every ticker whose bars are kept.
             universe: Those that are forecast.
+            outside: Where what daily bars do not hold is told.
         """
         nothing = np.full((1, len(tickers)), np.nan)
         panel = Panel((date(1970, 1, 2),), tickers, *(nothing for _ in FIELDS))
         known = market.sector_of()
         sectors = known if all(known.get(ticker) for ticker in universe) else {}
-        bare = cls((), market.benchmark, sectors)
-        return cls(usable_signals(bare.window(panel, universe)), bare.benchmark, bare.sectors)
+        bare = cls((), market.benchmark, sectors, outside.names, outside.links)
+        none = np.full((len(NAMES), 1, len(universe)), np.nan)
+        return replace(bare, signals=usable_signals(bare.window(panel, universe, none)))
 
-    def window(self, panel: Panel, universe: tuple[str, ...]) -> Window:
-        """Return what the features of a universe read at a panel's newest close."""
+    def window(self, panel: Panel, universe: tuple[str, ...], shares: FloatArray) -> Window:
+        """Return what the features of a universe read at a panel's newest close.
+
+        Args:
+            panel: Bars up to that close.
+            universe: The tickers.
+            shares: What was told from outside by each session's close, as shares of the volume of the session
+                before it, shape (names, sessions, universe).
+        """
         series, tiers = market_series(panel)
-        return make_window(panel, universe, self.benchmark, series=series, sectors=self.sectors, tiers=tiers)
+        told = in_volume(shares, panel.columns(universe).volume)
+        extras = {name: told[name] for name in self.outside}
+        tiers |= dict.fromkeys(self.outside, Tier.DELAYED)
+        if self.links:
+            extras["customer_return"] = customer_extra(self.links, panel, universe, self.sectors)
+        return make_window(
+            panel, universe, self.benchmark, series=series, sectors=self.sectors, extras=extras, tiers=tiers
+        )
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:

@@ -11,15 +11,16 @@ from daemon.compute import Compute
 from daemon.configuration.settings import Settings
 from daemon.forecasting import judged, make_forecasts, opened, resolve, succession
 from daemon.memory import Memory
+from daemon.references import refer
 from daemon.storage.database import number
-from daemon.storage.models import Action, ModelStore, Move
+from daemon.storage.models import ModelStore
+from daemon.storage.moves import Action, Move, MoveStore
 from forecaster.calibration.book import CalibrationBook, Decision
 from forecaster.forecast import Forecast
 from forecaster.model_version import ModelVersion
 from forecaster.training import Training, fit
 from market.panel import FloatArray
-from monitors.drift import prepare_reference
-from monitors.joint import prepare_joint
+from market.revisions import Revision
 
 Outcome = tuple[ModelVersion, CalibrationBook, FloatArray, FloatArray, str, tuple[str, ...]]
 """What `forecasting.resolve` takes."""
@@ -54,7 +55,7 @@ class ForecastDesk:
             settings: The configuration.
         """
         self._memory, self._compute = memory, compute
-        self._forecast, self._window = settings.forecast, settings.monitors.window_sessions
+        self._forecast, self._monitors = settings.forecast, settings.monitors
         known = settings.market.sector_of()
         sectors = tuple(known.get(ticker, "") for ticker in memory.universe)
         self._sectors = sectors if any(sectors) else ()
@@ -115,13 +116,13 @@ class ForecastDesk:
         A person who has put another model into use meanwhile is obeyed: the session's forecasts are the ones
         that were made, the next ones are that model's.
         """
-        store = ModelStore(connection)
+        store = MoveStore(connection)
         if change.fitted:
-            await store.add(change.fitted, self._memory.set.fingerprint)
-        if change.move and await store.last_move() != self._memory.last_move:
+            await ModelStore(connection).add(change.fitted, self._memory.set.fingerprint)
+        if change.move and await store.last() != self._memory.last_move:
             change.move = None
         if change.move:
-            await store.move(change.move)
+            await store.add(change.move)
 
     async def follow(self, session: date, change: Change) -> None:
         """Take over in memory what the committed transaction has changed."""
@@ -149,16 +150,25 @@ class ForecastDesk:
         memory, champion = self._memory, self._memory.champion
         if champion is None:
             return
+        await self._read_book(champion, settled)
+        await refer(memory, self._compute, self._monitors)
+
+    async def revise(self, changes: tuple[Revision, ...]) -> None:
+        """Take over corrected and late bars in memory, and read the book again where they change an outcome.
+
+        So the book is what a restart reads from the store, whatever was told when.
+        """
+        memory = self._memory
+        changed = memory.revise(changes)
+        settled = memory.sessions[-1] if memory.sessions else None
+        if memory.champion and settled and set(changed) & set(memory.forecast_by_champion(settled)):
+            await self._read_book(memory.champion, settled)
+
+    async def _read_book(self, champion: ModelVersion, settled: date | None) -> None:
         book = opened(champion)
-        for day in memory.forecast_by_champion(settled) if settled else ():
+        for day in self._memory.forecast_by_champion(settled) if settled else ():
             book, _ = await self._compute.run(resolve, *self._outcome(book, day))
-        memory.book = book
-        history = memory.between(champion.train_from, champion.train_to)
-        names, memory.reference, memory.joint = memory.set.names, None, None
-        if history is not None:
-            window = self._window
-            memory.reference = await self._compute.run(prepare_reference, history, names, window=window)
-            memory.joint = await self._compute.run(prepare_joint, history, names, window=window)
+        self._memory.book = book
 
     def _is_due(self, session: date) -> bool:
         newest = self._memory.newest

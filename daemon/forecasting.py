@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from scipy.special import expit
 
-from daemon.storage.models import Action, Move
+from daemon.storage.moves import Action, Move
 from forecaster.calibration import Sample, make_sample
 from forecaster.calibration.book import CalibrationBook, Decision, step
 from forecaster.challenge import Evidence, challenge

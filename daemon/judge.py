@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts.alert import Alert, AlertState, AlertTransition, evaluate, firing, retire
+from alerts.alert import Alert, AlertState, AlertTransition, firing
 from alerts.compose import compose_gate
+from alerts.evaluation import evaluate, retire
 from alerts.message import Message, Severity
 from alerts.reason import Reason
 from alerts.route import URGENCY, Routing

@@ -14,11 +14,14 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.feature_set import FeatureSet
+from daemon.references import First
 from daemon.storage.bars import BarStore, SessionBars
 from daemon.storage.database import Database
 from daemon.storage.features import FeatureStore
 from daemon.storage.forecasts import ForecastStore
-from daemon.storage.models import ModelStore, Move
+from daemon.storage.models import ModelStore
+from daemon.storage.moves import Move, MoveStore
+from daemon.storage.outside import OutsideStore
 from daemon.storage.regimes import RegimeStore
 from forecaster.calibration.book import CalibrationBook
 from forecaster.label import Label, label
@@ -27,6 +30,7 @@ from forecaster.ranks import centred_ranks
 from forecaster.regime import UNKNOWN, Regime, RegimeState, follow
 from forecaster.signals import History
 from forecaster.target import Target
+from market.outside import unknown
 from market.panel import FIELDS, FloatArray, Panel
 from market.revisions import Revision
 from monitors.drift import DriftReference
@@ -46,6 +50,8 @@ class Memory:
         set: The features.
         sessions: The sessions kept.
         bars: One array a session, shape (fields, tickers).
+        outside: What was told from outside by a session's close, shape (names, universe), as
+            `market.outside`; absent where nothing was.
         features: One matrix a session, shape (universe, features).
         ranks: The same as centred ranks.
         came: Known outcomes by session, shape (universe,); sessions not resolved yet are absent.
@@ -56,7 +62,9 @@ class Memory:
         last_move: How it came into use; None before the first fit.
         newest: The model fitted last, or None before the first fit.
         book: How the champion's forecasts have come true.
-        reference: What the model was trained on, prepared for drift; None before the first fit.
+        reference: What the newest sessions are held against, prepared for drift; None before the first fit.
+        by_volatility: The same of calm and of volatile sessions; empty unless references are per regime.
+        first: What a fixed reference is made of, read at a start; None where it is not fixed.
         joint: The same, prepared for the multivariate check; None where that cannot be.
     """
 
@@ -68,6 +76,7 @@ class Memory:
     set: FeatureSet
     sessions: list[date] = field(default_factory=list)
     bars: list[FloatArray] = field(default_factory=list)
+    outside: dict[date, FloatArray] = field(default_factory=dict)
     features: dict[date, FloatArray] = field(default_factory=dict)
     ranks: dict[date, FloatArray] = field(default_factory=dict)
     came: dict[date, FloatArray] = field(default_factory=dict)
@@ -79,6 +88,8 @@ class Memory:
     newest: ModelVersion | None = None
     book: CalibrationBook = field(default_factory=CalibrationBook)
     reference: DriftReference | None = None
+    by_volatility: dict[str, DriftReference] = field(default_factory=dict)
+    first: First | None = None
     joint: JointReference | None = None
 
     async def restore(self, database: Database) -> None:
@@ -89,6 +100,7 @@ class Memory:
             await self.adopt(connection)
             self.sessions = list(panel.sessions)
             if self.sessions:
+                self.outside = await OutsideStore(connection).since(self.sessions[0], self.universe)
                 self.features = await FeatureStore(connection).since(
                     self.sessions[0], self.universe, self.set.fingerprint
                 )
@@ -104,46 +116,72 @@ class Memory:
 
     async def adopt(self, connection: AsyncConnection) -> bool:
         """Take over the model that the store has in use; return whether it is another one."""
-        self.last_move = await ModelStore(connection).last_move()
+        self.last_move = await MoveStore(connection).last()
         if self.last_move is None or (self.champion and self.champion.version == self.last_move.version):
             return False
         found = await ModelStore(connection).get(self.last_move.version)
-        self.champion = found if found and self._fits(found) else None
+        self.champion = found if found and self.fits(found) else None
         self.since = await ForecastStore(connection).since(self.last_move.version)
         return True
 
-    def _fits(self, model: ModelVersion) -> bool:
+    def fits(self, model: ModelVersion) -> bool:
         """Whether a model forecasts what the configuration asks for."""
         wanted = (self.target, self.horizon, self.set.names)
         return (model.target, model.horizon, model.features) == wanted
 
-    def append(self, day: SessionBars) -> None:
-        """Add a session's bars, and the outcomes they bring, and forget what is older than the depth."""
+    def append(self, day: SessionBars, outside: FloatArray | None = None) -> None:
+        """Add a session's bars, what was told from outside by its close, and the outcomes that they bring.
+
+        What is older than the depth is forgotten.
+        """
         self.sessions.append(day.session)
         self.bars.append(day.values)
+        if outside is not None:
+            self.outside[day.session] = outside
         resolved = self.resolved_by(day.session)
         if resolved is not None and (found := self.outcome(resolved)) is not None:
             self.came[resolved] = found.came(self.target)
         while len(self.sessions) > self.depth:
             gone = self.sessions.pop(0)
             self.bars.pop(0)
-            for kept in (self.features, self.ranks, self.came, self.regimes):
+            for kept in (self.outside, self.features, self.ranks, self.came, self.regimes):
                 kept.pop(gone, None)
 
-    def revise(self, changes: tuple[Revision, ...]) -> None:
-        """Take over corrected and late bars and the outcomes that they change; features stay as they were."""
+    def rederived(self, changes: tuple[Revision, ...]) -> dict[date, Label]:
+        """Return the outcomes that follow from corrected and late bars, by session; nothing changes yet."""
+        bars, rows = self._revised(changes)
+        spans = {start for row in rows for start in range(max(row - self.horizon - 1, 0), row + 1)}
+        found = {self.sessions[start]: self._outcome(start, bars) for start in sorted(spans)}
+        return {session: one for session, one in found.items() if one is not None}
+
+    def revise(self, changes: tuple[Revision, ...]) -> tuple[date, ...]:
+        """Take over corrected and late bars and what they bring; features stay as they were.
+
+        Returns:
+            The sessions whose outcome has changed.
+        """
+        came = {session: one.came(self.target) for session, one in self.rederived(changes).items()}
+        self.bars, _ = self._revised(changes)
+        changed = [
+            session
+            for session, one in came.items()
+            if session not in self.came or not np.array_equal(self.came[session], one, equal_nan=True)
+        ]
+        self.came |= came
+        return tuple(changed)
+
+    def _revised(self, changes: tuple[Revision, ...]) -> tuple[list[FloatArray], frozenset[int]]:
+        """Return the bars with corrected and late ones in their place, and the rows that differ."""
+        if not changes:
+            return self.bars, frozenset()
         place = {session: i for i, session in enumerate(self.sessions)}
         column = {ticker: i for i, ticker in enumerate(self.tickers)}
-        rows = {place[one.session] for one in changes if one.values and one.session in place}
-        for row in rows:
-            self.bars[row] = self.bars[row].copy()
-        for one in changes:
-            if one.values and one.session in place:
-                self.bars[place[one.session]][:, column[one.ticker]] = one.values
-        spans = {start for row in rows for start in range(max(row - self.horizon - 1, 0), row + 1)}
-        for start in sorted(spans):
-            if (found := self.outcome(self.sessions[start])) is not None:
-                self.came[self.sessions[start]] = found.came(self.target)
+        told = [one for one in changes if one.values and one.session in place]
+        rows = frozenset(place[one.session] for one in told)
+        bars = [values.copy() if row in rows else values for row, values in enumerate(self.bars)]
+        for one in told:
+            bars[place[one.session]][:, column[one.ticker]] = one.values
+        return bars, rows
 
     def follow(self, session: date, state: RegimeState, regime: Regime) -> None:
         """Take over what a session's close made of the regime."""
@@ -160,6 +198,11 @@ class Memory:
         if not newest:
             raise ValueError("memory holds no session yet")
         return Panel(tuple(self.sessions[-count:]), self.tickers, *np.stack(newest, axis=1))
+
+    def shares(self, count: int) -> FloatArray:
+        """Return what outside told by the newest `count` closes, shape (names, sessions, universe)."""
+        nothing = unknown(len(self.universe))
+        return np.stack([self.outside.get(day, nothing) for day in self.sessions[-count:]], axis=1)
 
     def prices(self, session: date, field: str) -> dict[str, float]:
         """Return the known values of a field at a kept session, by ticker."""
@@ -179,11 +222,13 @@ class Memory:
 
     def outcome(self, session: date) -> Label | None:
         """Return what a session's forecasts brought, or None while that is unknown."""
-        start = self.sessions.index(session)
+        return self._outcome(self.sessions.index(session), self.bars)
+
+    def _outcome(self, start: int, bars: list[FloatArray]) -> Label | None:
         stop = start + self.horizon + 2
         if stop > len(self.sessions):
             return None
-        span = Panel(tuple(self.sessions[start:stop]), self.tickers, *np.stack(self.bars[start:stop], axis=1))
+        span = Panel(tuple(self.sessions[start:stop]), self.tickers, *np.stack(bars[start:stop], axis=1))
         return label(span, self.universe, 0, self.horizon)
 
     def resolved(self) -> int:
@@ -220,10 +265,9 @@ class Memory:
     def _covered(self, session: date) -> bool:
         return session in self.features and bool((~np.isnan(self.features[session])).mean() >= 0.5)
 
-    def between(self, first: date, last: date) -> FloatArray | None:
-        """Return the kept features from session `first` to `last`, as `window` does; None without any."""
-        kept = [matrix for day, matrix in sorted(self.features.items()) if first <= day <= last]
-        return np.stack(kept) if kept else None
+    def between(self, first: date, last: date) -> dict[date, FloatArray]:
+        """Return the kept features from session `first` to `last`, by session in order."""
+        return {day: matrix for day, matrix in sorted(self.features.items()) if first <= day <= last}
 
     def window(self, count: int) -> FloatArray | None:
         """Return the features of the newest `count` sessions; None where fewer are known."""

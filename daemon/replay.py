@@ -18,7 +18,9 @@ from daemon.compute import Compute
 from daemon.configuration.settings import Settings
 from daemon.delivery.delivery import Delivery
 from daemon.due import Due, due_of
+from daemon.live.arrival import screen
 from daemon.live.instance import Instance
+from daemon.outside_desk import make_outside
 from daemon.person import act_simulated
 from daemon.session import Pipeline
 from daemon.storage.bars import SessionBars
@@ -29,6 +31,7 @@ from daemon.storage.origin import OriginStore
 from daemon.storage.runs import RunStore
 from market.exchange import Exchange
 from market.panel import FIELDS, Panel
+from market.quality import Finding
 
 
 class ReplayError(Exception):
@@ -44,12 +47,14 @@ class History:
         sessions: The exchange's sessions from the first to the last, gaps in the prices included.
         start: The first session to forecast; those before it only fill the memory.
         name: Where the prices come from, for people.
+        findings: Why bars were left out of the prices.
     """
 
     panel: Panel
     sessions: tuple[date, ...]
     start: date
     name: str
+    findings: tuple[Finding, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -66,7 +71,9 @@ class History:
 def make_history(
     panel: Panel, exchange: Exchange, name: str, *, start: date | None = None, end: date | None = None
 ) -> History:
-    """Line prices up with the exchange's sessions.
+    """Line prices up with the exchange's sessions, without the bars that cannot be right.
+
+    They are screened as a live daemon screens the history that it begins with.
 
     Args:
         panel: The prices.
@@ -95,7 +102,8 @@ def make_history(
         raise ReplayError(
             f"{name}: no session between {begin} and {last}; the file covers {first} to {panel.sessions[-1]}"
         )
-    return History(panel, sessions, begin, name)
+    screened, findings = screen(panel)
+    return History(screened, sessions, begin, name, findings)
 
 
 async def replay(
@@ -121,7 +129,9 @@ async def replay(
         first = due_of(exchange, history.sessions[0], settings.schedule)
         clock = ReplayClock(first.due_at)
         levels = tuple((channel.name, settings.channels.console.min_severity) for channel in channels)
-        pipeline = Pipeline(database, settings, clock, compute, history.panel.tickers, levels)
+        outside = make_outside(settings.market, exchange, live=False)
+        tickers = history.panel.tickers
+        pipeline = Pipeline(database, settings, clock, compute, tickers, levels, outside=outside)
         await pipeline.restore()
         delivery = Delivery(database, channels, settings.delivery, SystemClock())
         await delivery.recover()
@@ -136,7 +146,7 @@ async def replay(
                 warm_up = session < history.start
                 if not warm_up:
                     await operator.act(due, delivery)
-                if await pipeline.run(due, _bars(history.panel, rows, session), warm_up=warm_up):
+                if await pipeline.run(due, _bars(history, rows, session), warm_up=warm_up):
                     await delivery.drain()
             progress(count, len(history.sessions), session)
 
@@ -217,8 +227,10 @@ def _origin(history: History, settings: Settings) -> dict[str, str]:
     }
 
 
-def _bars(panel: Panel, rows: dict[date, int], session: date) -> SessionBars:
+def _bars(history: History, rows: dict[date, int], session: date) -> SessionBars:
     row = rows.get(session)
     if row is None:
-        return SessionBars.unknown(session, len(panel.tickers))
-    return SessionBars(session, np.stack([getattr(panel, field)[row] for field in FIELDS]))
+        return SessionBars.unknown(session, len(history.panel.tickers))
+    values = np.stack([getattr(history.panel, field)[row] for field in FIELDS])
+    left_out = tuple(str(one) for one in history.findings if one.sessions[-1] == session)
+    return SessionBars(session, values, quarantined=left_out)

@@ -27,12 +27,14 @@ from daemon.compute import Compute
 from daemon.configuration.settings import Settings
 from daemon.due import Due
 from daemon.facts import make_facts, watch_settings
-from daemon.feature_set import FeatureSet
+from daemon.feature_set import NOTHING, FeatureSet
 from daemon.forecast_desk import ForecastDesk
 from daemon.judge import Decision, Judge
 from daemon.live.observer import Observer
 from daemon.memory import Memory
+from daemon.outside_desk import OutsideDesk
 from daemon.price_series import to_forecast
+from daemon.references import read_first
 from daemon.storage.audit import AuditStore
 from daemon.storage.bars import BarStore, SessionBars
 from daemon.storage.database import Database
@@ -46,9 +48,11 @@ from forecaster.features import feature_matrix
 from forecaster.forecast import Direction, Forecast
 from forecaster.ranks import centred_ranks
 from forecaster.regime import Observation, observe, step
+from market.outside import Outside
 from market.panel import FloatArray, Panel
 from market.revisions import Revision
 from monitors.live import Live
+from monitors.reference_policy import Policy
 from monitors.watch import WatchState, watch
 from trading.sizing import View
 
@@ -72,6 +76,7 @@ class Pipeline:
         tickers: tuple[str, ...],
         channels: tuple[tuple[str, Severity], ...],
         observer: Observer | None = None,
+        outside: Outside = NOTHING,
     ) -> None:
         """Wire the pipeline; nothing is read until `restore`.
 
@@ -83,6 +88,7 @@ class Pipeline:
             tickers: Every ticker whose bars are kept; those that start with `^` are never traded.
             channels: (name, least severity) of the channels that messages are written for.
             observer: What watches the running daemon itself; None in a replay, which has nothing to watch.
+            outside: Where what daily bars do not hold is told.
         """
         self._observer = observer
         self._database = database
@@ -93,7 +99,7 @@ class Pipeline:
         forecast_ = settings.forecast
         kept = tuple(sorted(tickers))
         universe = to_forecast(kept)
-        features = FeatureSet.of(settings.market, kept, universe)
+        features = FeatureSet.of(settings.market, kept, universe, outside)
         depth = (
             features.lookback
             + forecast_.train_sessions
@@ -114,6 +120,7 @@ class Pipeline:
         self._watch = WatchState.start()
         self._limits = watch_settings(settings)
         self._desk = ForecastDesk(self.memory, compute, settings)
+        self._outside = OutsideDesk(outside, self.memory, database, live=observer is not None)
 
     async def restore(self) -> None:
         """Rebuild the memory from the store."""
@@ -121,6 +128,8 @@ class Pipeline:
         async with self._database.read() as connection:
             saved = await ReadingStore(connection).state("watch")
             settled = await RunStore(connection).last_session("settle")
+            if self._settings.monitors.reference is Policy.FIXED:
+                self.memory.first = await read_first(connection, self.memory)
         self._watch = WatchState.from_dict(saved) if saved else WatchState.start()
         await self._desk.take_over(settled)
 
@@ -139,10 +148,10 @@ class Pipeline:
         """
 
         async def write(connection: AsyncConnection) -> dict[str, Any]:
-            return {"bars": await BarStore(connection).revise(changes, self._clock.now())}
+            return {"bars": await self._revise(connection, changes)}
 
         await self._commit("fill", due, write)
-        self.memory.revise(changes)
+        await self._desk.revise(changes)
 
     async def run(self, due: Due, day: SessionBars, *, warm_up: bool = False) -> int:
         """Run the steps of one session that the ledger does not hold yet.
@@ -180,25 +189,38 @@ class Pipeline:
             return done, await Today.recall(connection, session, done)
 
     async def _ingest(self, due: Due, day: SessionBars) -> None:
+        told = await self._outside.look()
+
         async def write(connection: AsyncConnection) -> dict[str, Any]:
-            store, now = BarStore(connection), self._clock.now()
-            revised = await store.revise(day.revisions, now)
-            written = await store.add(
+            now = self._clock.now()
+            revised = await self._revise(connection, day.revisions)
+            written = await BarStore(connection).add(
                 day,
                 self.memory.tickers,
                 calendar=self._settings.market.calendar,
                 closed_at=due.closed_at,
                 known_at=now,
             )
+            if told:
+                await self._outside.keep(connection, due.session, told, now)
             return {"bars": written, "revised": revised, "quarantined": list(day.quarantined)}
 
         await self._commit("ingest", due, write)
-        self.memory.revise(day.revisions)
-        self.memory.append(day)
+        await self._desk.revise(day.revisions)
+        self.memory.append(day, told.shares if told else None)
+
+    async def _revise(self, connection: AsyncConnection, changes: tuple[Revision, ...]) -> int:
+        """Write corrected and late bars and the outcomes that follow from them; return how many changed."""
+        changed = await BarStore(connection).revise(changes, self._clock.now())
+        universe, target = self.memory.universe, self.memory.target
+        for session, found in self.memory.rederived(changes).items():
+            await ForecastStore(connection).correct(session, universe, found, found.came(target))
+        return changed
 
     async def _features(self, due: Due) -> None:
-        panel, universe = self.memory.panel(self._set.lookback + SPARE_SESSIONS), self.memory.universe
-        matrix, ranks, seen = await self._compute.run(compute_features, panel, universe, self._set)
+        count, universe = self._set.lookback + SPARE_SESSIONS, self.memory.universe
+        panel, shares = self.memory.panel(count), self.memory.shares(count)
+        matrix, ranks, seen = await self._compute.run(compute_features, panel, shares, universe, self._set)
         market, regime = step(self.memory.market, seen)
 
         async def write(connection: AsyncConnection) -> dict[str, Any]:
@@ -350,13 +372,13 @@ class Pipeline:
 
 
 def compute_features(
-    panel: Panel, universe: tuple[str, ...], features: FeatureSet
+    panel: Panel, shares: FloatArray, universe: tuple[str, ...], features: FeatureSet
 ) -> tuple[FloatArray, FloatArray, Observation]:
     """Return the newest session's features, their centred ranks and what its close says about the market.
 
     Features and ranks have the shape (universe, features).
     """
-    window = features.window(panel, universe)
+    window = features.window(panel, universe, shares)
     matrix = feature_matrix(window, features.features)
     return matrix, centred_ranks(matrix), observe(window)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alerts.compose import amount
 from daemon.storage.schema import (
     accounts,
     alert_transitions,
@@ -33,7 +34,7 @@ class Pause:
         end: The session in which it was lifted or judged open again; None while it is closed.
         rule: The rule that closed it; `no_fresh_data` or `person` where none did.
         strictest: The strictest state in between.
-        reason: Why, in words.
+        reason: Why, in words; where the alert had begun to fire before, with when and at what value.
         sessions: Sessions judged while it was closed.
         lifted_by: Who lifted a latched halt, or "".
     """
@@ -63,6 +64,7 @@ class Summary:
         by_year: (year, alerts fired, pauses begun) for every year.
         told_by_year: (year, messages written to the outbox) for every year.
         pauses: Every pause, oldest first.
+        left_out: Bars that could not be right and were left out, in words, oldest first.
         equity: Equity of the paper account at the last close, USD.
         equity_ungated: The same with the gate held open.
         max_drawdown: Largest loss from a running peak of the equity, a fraction.
@@ -80,6 +82,7 @@ class Summary:
     by_year: tuple[tuple[int, int, int], ...]
     told_by_year: tuple[tuple[int, int], ...]
     pauses: tuple[Pause, ...]
+    left_out: tuple[str, ...]
     equity: float
     equity_ungated: float
     max_drawdown: float
@@ -106,6 +109,7 @@ class Summary:
                 }
                 for pause in self.pauses
             ],
+            "left_out": list(self.left_out),
             "by_year": [
                 {"year": year, "alerts_fired": fired, "messages": told, "pauses": paused}
                 for (year, fired, paused), (_, told) in zip(self.by_year, self.told_by_year, strict=True)
@@ -127,7 +131,7 @@ async def summarise(connection: AsyncConnection) -> Summary:
             )
         ).scalars()
     )
-    pauses = await _pauses(connection, judged)
+    pauses = tuple([await _with_firing(connection, one) for one in await _pauses(connection, judged)])
     moves = (await connection.execute(select(alert_transitions.c.session, alert_transitions.c.after))).all()
     fired = [row.session.year for row in moves if row.after == "firing"]
     sent = select(outbox.c.created_at, outbox.c.group_, outbox.c.revision).distinct()
@@ -149,6 +153,7 @@ async def summarise(connection: AsyncConnection) -> Summary:
         ),
         told_by_year=tuple((year, told.count(year)) for year in years),
         pauses=pauses,
+        left_out=await _left_out(connection),
         equity=paper[-1][1] if paper else 0.0,
         equity_ungated=ungated[-1][1] if ungated else 0.0,
         max_drawdown=_max_drawdown(paper),
@@ -164,6 +169,15 @@ async def equity_curve(connection: AsyncConnection, book: str) -> list[tuple[dat
         .order_by(accounts.c.session)
     )
     return [(row.session, row.equity) for row in await connection.execute(query)]
+
+
+async def _left_out(connection: AsyncConnection) -> tuple[str, ...]:
+    ingested = select(runs.c.result).where(runs.c.job == "ingest").order_by(runs.c.session)
+    return tuple(
+        words
+        for result in (await connection.execute(ingested)).scalars()
+        for words in result.get("quarantined", ())
+    )
 
 
 async def _pauses(connection: AsyncConnection, judged: list[date]) -> tuple[Pause, ...]:
@@ -200,6 +214,31 @@ def _pause(rows: list[Any], ended: Any, judged: list[date]) -> Pause:  # noqa: A
         sessions=sum(start <= day and (end is None or day < end) for day in judged),
         lifted_by=ended.actor if ended is not None and ended.actor != "forewarn" else "",
     )
+
+
+async def _with_firing(connection: AsyncConnection, pause: Pause) -> Pause:
+    """Add what fired a pause that begins later: a lift ends one pause, the same alert may begin the next."""
+    query = (
+        select(alert_transitions)
+        .where(
+            alert_transitions.c.rule == pause.rule,
+            alert_transitions.c.after == "firing",
+            alert_transitions.c.session <= pause.start,
+        )
+        .order_by(alert_transitions.c.session.desc(), alert_transitions.c.fingerprint)
+        .limit(1)
+    )
+    row = (await connection.execute(query)).first()
+    if row is None or row.session == pause.start or row.value is None:
+        return pause
+    of_it = select(readings.c.metric).where(
+        readings.c.session == row.session,
+        readings.c.subject == row.subject,
+        readings.c.value == row.value,
+    )
+    metric = (await connection.execute(of_it.limit(1))).scalar() or ""
+    told = f"{pause.reason}; it has fired since {row.session}, then at {amount(metric, row.value)}"
+    return replace(pause, reason=told)
 
 
 async def _count(connection: AsyncConnection, query: Any) -> int:  # noqa: ANN401 - a select of one number

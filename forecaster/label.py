@@ -27,7 +27,7 @@ class Label:
 
     def came(self, target: Target) -> FloatArray:
         """Return 1.0 where the target came, 0.0 where not, NaN undecided or unknown, shape (tickers,)."""
-        return self.beat if target is Target.RELATIVE else _rose(self.return_)
+        return self.beat if target is Target.RELATIVE else _above(self.return_, 0.0)
 
 
 def label(panel: Panel, universe: tuple[str, ...], row: int, horizon: int) -> Label:
@@ -47,15 +47,9 @@ def label(panel: Panel, universe: tuple[str, ...], row: int, horizon: int) -> La
         raise IndexError(f"row {row} is no session of the panel; count from 0")
     if leave >= len(panel.sessions):
         raise IndexError(f"outcome of session {panel.sessions[row]} needs {leave - row} later sessions")
-    stocks = panel.rows(enter, leave + 1).columns(universe)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        opens = stocks.open * stocks.adj_close / stocks.close
-        return_ = opens[-1] / opens[0] - 1.0
-    return_[~np.isfinite(return_)] = np.nan
-    known = return_[~np.isnan(return_)]
-    median = float(np.median(known)) if known.size >= 2 else float("nan")
-    beat = np.where(return_ > median, 1.0, np.where(return_ < median, 0.0, np.nan))
-    return Label(return_, median, beat)
+    (return_,) = _returns(panel.rows(enter, leave + 1).columns(universe), horizon)
+    (median,) = _medians(return_[None, :])
+    return Label(return_, float(median), _above(return_, median))
 
 
 def outcomes(
@@ -75,13 +69,33 @@ def outcomes(
     """
     came = np.full((len(panel.sessions), len(universe)), np.nan)
     returns = came.copy()
-    stocks = panel.columns(universe)
-    for row in range(len(panel.sessions) - horizon - 1):
-        found = label(stocks, universe, row, horizon)
-        returns[row] = found.return_
-        came[row] = found.came(target)
+    known = max(len(panel.sessions) - horizon - 1, 0)
+    if known:
+        found = _returns(panel.rows(1, len(panel.sessions)).columns(universe), horizon)
+        returns[:known] = found
+        relative = target is Target.RELATIVE
+        came[:known] = _above(found, _medians(found)[:, None]) if relative else _above(found, 0.0)
     return came, returns
 
 
-def _rose(returns: FloatArray) -> FloatArray:
-    return np.where(returns > 0, 1.0, np.where(returns < 0, 0.0, np.nan))
+def _returns(stocks: Panel, horizon: int) -> FloatArray:
+    """Return total returns from each open to the one `horizon` sessions later, NaN where one is unknown."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        opens = stocks.open * stocks.adj_close / stocks.close
+        returns = opens[horizon:] / opens[:-horizon] - 1.0
+    return np.where(np.isfinite(returns), returns, np.nan)
+
+
+def _medians(returns: FloatArray) -> FloatArray:
+    """Return the median of what is known of each row; NaN where fewer than two values are."""
+    ordered = np.sort(returns, axis=1)  # NaN last
+    n = (~np.isnan(returns)).sum(axis=1)
+    rows = np.arange(len(n))
+    middle = 0.5 * (
+        ordered[rows, np.maximum(n - 1, 0) // 2] + ordered[rows, np.minimum(n // 2, len(ordered[0]) - 1)]
+    )
+    return np.where(n >= 2, middle, np.nan)
+
+
+def _above(values: FloatArray, limit: FloatArray | float) -> FloatArray:
+    return np.where(values > limit, 1.0, np.where(values < limit, 0.0, np.nan))

@@ -75,16 +75,6 @@ def window_moments(x: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
     return found[0] / n, found[1]
 
 
-def window_sd(x: FloatArray, n: int, *, ddof: int = 0) -> FloatArray:
-    """Return the standard deviation of `n` sessions, the sum of squares divided by `n - ddof`.
-
-    Raises:
-        ValueError: `n` is below 2 or does not exceed `ddof`.
-    """
-    _checked(n, ddof + 1)
-    return np.sqrt(window_moments(x, n)[1] / (n - ddof))
-
-
 def window_covariance(x: FloatArray, y: FloatArray, n: int) -> FloatArray:
     """Return the sum over `n` sessions of the products of both deviations from their means.
 
@@ -104,16 +94,6 @@ def window_slope(x: FloatArray, n: int) -> FloatArray:
         ValueError: `n` is below 2.
     """
     return _doubled(_by_session(x)[None], n, _join_slopes, 2)[1] / (n * (n * n - 1) / 12.0)
-
-
-def window_correlation(x: FloatArray, y: FloatArray, n: int) -> FloatArray:
-    """Return Pearson's correlation over `n` sessions, in [-1, 1]; NaN where either never changes.
-
-    Raises:
-        ValueError: `n` is below 2.
-    """
-    scale = np.sqrt(window_moments(x, n)[1] * window_moments(y, n)[1])
-    return np.clip(window_covariance(x, y, n) / np.where(scale > 0, scale, np.nan), -1.0, 1.0)
 
 
 def window_max(x: FloatArray, n: int) -> FloatArray:

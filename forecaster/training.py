@@ -129,6 +129,11 @@ def fit_evidence(evidence: Evidence, *, version: int, training: Training) -> Mod
 
 def _check(told: Evidence, version: int, training: Training) -> None:
     n = int((told.resolved > 0).sum())
+    if n < training.least <= len(told.sessions):
+        raise TrainingError(
+            f"model {version}: of {len(told.sessions)} sessions {n} have an outcome, {training.least} are "
+            "needed; tickers whose prices never move, or move as one, decide none"
+        )
     if n < training.least:
         raise TrainingError(
             f"model {version}: {n} sessions are resolved, {training.least} are needed; give a longer history"

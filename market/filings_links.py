@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -18,11 +18,13 @@ import numpy as np
 
 from market.exchange import Exchange
 from market.filings import concentrations
-from market.panel import FloatArray
+from market.panel import FloatArray, Panel
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 EXPIRES: Final = timedelta(days=548)
 """18 months: by then the next annual report is long due."""
+
+EARLIEST_CLOSE: Final = time(13)
 
 SUFFIXES: Final = re.compile(
     r"[,.]|\b(?:the|inc|incorporated|corp|corporation|co|company|companies|ltd|limited|llc|plc|lp|sa|ag|nv|"
@@ -179,6 +181,43 @@ def customer_returns(
             if rows and one.weights:
                 out[rows, column] = _mean(one.weights, excess, rows)
     return out
+
+
+def customer_extra(
+    links: Sequence[Links], panel: Panel, tickers: Sequence[str], sectors: Mapping[str, str]
+) -> FloatArray:
+    """Return `customer_returns` over a panel, its customers held against the tickers of their sector.
+
+    A link counts in the sessions at whose earliest possible close (13:00 New York time) it was known.
+
+    Args:
+        links: Of any reports.
+        panel: Bars; a customer that it lacks has no return.
+        tickers: Suppliers, columns of the result, and whom customers are held against.
+        sectors: Sector by ticker; a customer whose sector is unknown is held against all tickers.
+
+    Returns:
+        Shape (sessions, tickers).
+    """
+    customers = sorted({name for one in links for name in one.weights} & set(panel.tickers))
+    column = {ticker: i for i, ticker in enumerate(panel.tickers)}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        level = np.log(np.where(panel.adj_close > 0, panel.adj_close, np.nan))
+    steps = np.diff(level, axis=0, prepend=np.nan)
+    excess = {}
+    for customer in customers:
+        sector = sectors.get(customer, "")
+        peers = [column[one] for one in tickers if not sector or sectors.get(one) == sector]
+        excess[customer] = steps[:, column[customer]] - _row_mean(steps[:, peers])
+    instants = [datetime.combine(day, EARLIEST_CLOSE, NEW_YORK) for day in panel.sessions]
+    return customer_returns(links, instants, tickers, excess)
+
+
+def _row_mean(values: FloatArray) -> FloatArray:
+    """Return the mean of what is known of each row; NaN where nothing is."""
+    known = ~np.isnan(values)
+    total: FloatArray = np.where(known, values, 0.0).sum(axis=1)
+    return total / np.where(known.any(axis=1), known.sum(axis=1), np.nan)
 
 
 def _mean(weights: Mapping[str, float], excess: Mapping[str, FloatArray], rows: list[int]) -> FloatArray:

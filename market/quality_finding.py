@@ -18,9 +18,7 @@ class Kind(StrEnum):
     """The kinds of fault."""
 
     MISSING = "missing"
-    DUPLICATE = "duplicate"
     FUTURE = "future"
-    NO_SESSION = "no_session"
     OUTSIDE = "outside_high_low"
     NO_VOLUME = "no_volume"
     STALE = "stale"

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import cache
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -62,35 +63,57 @@ def read_short_volume(path: Path) -> ShortVolume:
     """
     path = Path(path)
     try:
-        text = (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()).decode()
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except FileNotFoundError as error:
         raise ShortVolumeError(f"{path}: there is no such file; check the path") from error
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError) as error:
         raise ShortVolumeError(f"{path}: cannot be read: {error}; fetch it again") from error
+    return parse_short_volume(str(path), raw)
+
+
+def parse_short_volume(name: str, raw: bytes) -> ShortVolume:
+    """Read what a daily file holds.
+
+    Args:
+        name: Where it is from, for messages.
+        raw: Its bytes.
+
+    Raises:
+        ShortVolumeError: It is no text, a line is at fault, or lines are missing at its end.
+    """
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise ShortVolumeError(f"{name}: cannot be read: {error}; fetch it again") from error
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines or tuple(lines[0].split("|")) != HEADER:
         found = lines[0][:60] if lines else "nothing"
-        raise ShortVolumeError(f"{path}: line 1 is {found!r}, not {'|'.join(HEADER)}; is it a daily file?")
+        raise ShortVolumeError(f"{name}: line 1 is {found!r}, not {'|'.join(HEADER)}; is it a daily file?")
     if len(lines) < 2 or "|" in lines[-1] or not lines[-1].isdigit():
         raise ShortVolumeError(
-            f"{path}: the last line is no count of records: it was cut off; fetch it again"
+            f"{name}: the last line is no count of records: it was cut off; fetch it again"
         )
     if int(lines[-1]) != len(lines) - 2:
         raise ShortVolumeError(
-            f"{path}: {len(lines) - 2} records, the last line says {lines[-1]}; fetch it again"
+            f"{name}: {len(lines) - 2} records, the last line says {lines[-1]}; fetch it again"
         )
-    rows = [_row(path, place, line) for place, line in enumerate(lines[1:-1], start=2)]
+    rows = [_row(name, place, line) for place, line in enumerate(lines[1:-1], start=2)]
     if not rows:
-        raise ShortVolumeError(f"{path}: no records; the exchange was closed, or fetch it again")
+        raise ShortVolumeError(f"{name}: no records; the exchange was closed, or fetch it again")
     days = {row[0] for row in rows}
     if len(days) > 1:
-        raise ShortVolumeError(f"{path}: records of {min(days)} and {max(days)}; a file holds one session")
+        raise ShortVolumeError(f"{name}: records of {min(days)} and {max(days)}; a file holds one session")
     tickers = tuple(row[1] for row in rows)
     if len(set(tickers)) < len(tickers):
         doubled = next(ticker for ticker in tickers if tickers.count(ticker) > 1)
-        raise ShortVolumeError(f"{path}: {doubled} occurs twice; fetch it again")
+        raise ShortVolumeError(f"{name}: {doubled} occurs twice; fetch it again")
     short, total = np.array([row[2:] for row in rows]).T
     return ShortVolume(days.pop(), tickers, short, total)
+
+
+def file_name(session: date) -> str:
+    """Return what FINRA calls the consolidated file of a session."""
+    return f"CNMSshvol{session:%Y%m%d}.txt"
 
 
 def known_at(session: date) -> datetime:
@@ -163,29 +186,34 @@ def off_exchange(
     return OffExchange(total, short, impossible)
 
 
-def _row(path: Path, place: int, line: str) -> tuple[date, str, float, float]:
+def _row(name: str, place: int, line: str) -> tuple[date, str, float, float]:
     parts = line.split("|")
     if len(parts) != len(HEADER):
         raise ShortVolumeError(
-            f"{path}: line {place} has {len(parts)} values, not {len(HEADER)}: {line[:60]!r}"
+            f"{name}: line {place} has {len(parts)} values, not {len(HEADER)}: {line[:60]!r}"
         )
     try:
-        session = datetime.strptime(parts[0], "%Y%m%d").replace(tzinfo=NEW_YORK).date()
+        session = _day(parts[0])
     except ValueError as error:
-        raise ShortVolumeError(f"{path}: line {place}: {parts[0]!r} is no date as in 20201231") from error
+        raise ShortVolumeError(f"{name}: line {place}: {parts[0]!r} is no date as in 20201231") from error
     if not parts[1]:
-        raise ShortVolumeError(f"{path}: line {place} has no symbol")
-    short, total = (_shares(path, place, parts[at]) for at in (2, 4))
+        raise ShortVolumeError(f"{name}: line {place} has no symbol")
+    short, total = (_shares(name, place, parts[at]) for at in (2, 4))
     if short > total:
-        raise ShortVolumeError(f"{path}: line {place}: {short:g} shares short of {total:g} in all")
+        raise ShortVolumeError(f"{name}: line {place}: {short:g} shares short of {total:g} in all")
     return session, parts[1].replace("/", "-"), short, total
 
 
-def _shares(path: Path, place: int, text: str) -> float:
+def _shares(name: str, place: int, text: str) -> float:
     try:
         shares = float(text)
     except ValueError:
         shares = math.nan
     if not (math.isfinite(shares) and shares >= 0):
-        raise ShortVolumeError(f"{path}: line {place}: {text!r} is no number of shares, 0 or more")
+        raise ShortVolumeError(f"{name}: line {place}: {text!r} is no number of shares, 0 or more")
     return shares
+
+
+@cache
+def _day(text: str) -> date:
+    return datetime.strptime(text, "%Y%m%d").replace(tzinfo=NEW_YORK).date()

@@ -10,18 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitors.arrays import FloatArray, IntArray
-from monitors.calibration_tests import (
-    e_value,
-    first_alarm,
-    gains_by_time,
-    one_sided,
-    spiegelhalter_z,
-    sum_z,
-    too_bold_z,
-    two_sided,
-)
+from monitors.calibration_groups import GAP, group_readings
+from monitors.calibration_tests import LEAST, SHARES, e_value, first_alarm, gains_by_time, method_of, tested
 from monitors.ece import BINS, bin_gaps, debiased, debiased_rows, equal_mass_bins
-from monitors.false_discovery import survivors
 from monitors.overlap import null_sums
 from monitors.reading import Evidence, NoData, Reading, State
 from monitors.reliability import null_gaps, reliability
@@ -29,12 +20,9 @@ from monitors.report import UNDATED, CalibrationReport, verdict_of
 from monitors.scores import brier, log_loss, skill
 from monitors.verdict import Subject, agreed
 
-LEAST = 20  # forecasts below which nothing is judged
 LEVEL = 0.01
 ECE_LIMIT = 0.05
-SHARES = (0.05, 0.1, 0.2, 0.5)  # stakes: single outcomes carry less than the daemon's whole cross-sections
 TESTS = 3  # looked at together, so that each must be as much less likely
-UNNAMED = "(empty)"  # the group of an empty label
 BETWEEN_ALARMS = 5_000  # times between false alarms of the stream
 
 
@@ -89,9 +77,11 @@ def calibration_report(
         )
     tests = _tests(session, stated, came, starts, level)
     sequential = _sequential(session, stated, came, starts, level)
-    groups = () if label is None else _groups(session, stated, came, starts, label, level)
+    groups = () if label is None else group_readings(session, stated, came, starts, label, level)
     shown = _scores(session, stated, came, starts, missing, level)
-    verdict = verdict_of((*tests, sequential, *groups))
+    # a group too small to be judged counts in the whole; its gap is shown
+    deciding = [one for one in groups if one.state is not State.NO_DATA and one.metric != GAP]
+    verdict = verdict_of((*tests, sequential, *deciding))
     return CalibrationReport((*shown, *tests, sequential, *groups), verdict, reliability(stated, came))
 
 
@@ -167,47 +157,14 @@ def _tests(
 ) -> tuple[Reading, ...]:
     """Spiegelhalter's test, the sum test, and the one-sided sum test for an edge smaller than claimed."""
     found = []
-    for metric, z, p in _tested(stated, came, starts):
+    for metric, z, p in tested(stated, came, starts):
         subject = _subject(session, metric)
         if math.isnan(z):
             found.append(subject.unknown(NoData.CONSTANT, stated.size, "no forecast can be held against it"))
             continue
         state = State.BREACH if TESTS * p <= level else State.OK
-        found.append(subject.judged(z, stated.size, state, Evidence(_method(stated, starts), p_value=p)))
+        found.append(subject.judged(z, stated.size, state, Evidence(method_of(stated, starts), p_value=p)))
     return tuple(found)
-
-
-def _tested(stated: FloatArray, came: FloatArray, starts: IntArray) -> tuple[tuple[str, float, float], ...]:
-    """Metric, z and p of each test; the p allows for forecasts of one time that depend on each other."""
-    confidence = np.maximum(stated, 1 - stated)
-    hit = ((stated >= 0.5) == (came > 0.5)).astype(np.float64)
-    slope, variance = 1 - 2 * stated, stated * (1 - stated)
-    rows = (
-        ("spiegelhalter_z", spiegelhalter_z(stated, came), slope * (came - stated), slope**2 * variance),
-        ("sum_z", sum_z(stated, came), came - stated, variance),
-        ("edge_z", too_bold_z(stated, came), hit - confidence, variance),
-    )
-    found = []
-    for metric, z, residual, expected in rows:
-        if math.isnan(z):
-            found.append((metric, z, math.nan))
-            continue
-        held = z / _inflation(residual, float(expected.sum()), starts)
-        found.append((metric, z, one_sided(held) if metric == "edge_z" else two_sided(held)))
-    return tuple(found)
-
-
-def _method(stated: FloatArray, starts: IntArray) -> str:
-    return "normal" if starts.size == stated.size else "normal_by_time"
-
-
-def _inflation(residual: FloatArray, expected: float, starts: IntArray) -> float:
-    """By how much a z is too large because forecasts of one time depend on each other, at least 1."""
-    if starts.size == residual.size or starts.size < LEAST:
-        return 1.0
-    sums = np.add.reduceat(residual, starts)
-    observed = float(((sums - sums.mean()) ** 2).sum()) * starts.size / (starts.size - 1)
-    return math.sqrt(max(1.0, observed / expected)) if expected > 0 else 1.0
 
 
 def _sequential(
@@ -221,41 +178,3 @@ def _sequential(
     state = State.BREACH if value >= 1 / level else State.OK
     subject = _subject(session, "calibration_evidence", threshold=1 / level)
     return subject.judged(value, starts.size, state, Evidence("e_process", e_value=value), detail)
-
-
-def _groups(
-    session: date,
-    stated: FloatArray,
-    came: FloatArray,
-    starts: IntArray,
-    label: NDArray[Any],
-    level: float,
-) -> tuple[Reading, ...]:
-    """The sum test and Spiegelhalter's of each group, with one false discovery rate over all of them."""
-    names, place = np.unique(label, return_inverse=True)
-    time = np.repeat(np.arange(starts.size), np.diff(starts, append=stated.size))
-    parts = []
-    for i in range(names.size):
-        own = place == i
-        parts.append((stated[own], came[own], np.unique(time[own], return_index=True)[1]))
-    # few times whose forecasts depend on each other do not show by how much
-    judged = [min(own.size, first.size) >= LEAST for own, _, first in parts]
-    tests = [_tested(*part)[1::-1] if able else () for part, able in zip(parts, judged, strict=True)]
-    stands = iter(
-        survivors(np.array([p for rows in tests for _, _, p in rows], dtype=np.float64), level).tolist()
-    )
-    found = []
-    for name, (own, true, first), rows in zip(names.tolist(), parts, tests, strict=True):
-        called = str(name).strip() or UNNAMED
-        if not rows:
-            clause = f"{own.size} forecasts of {first.size} times"
-            found.append(_subject(session, "sum_z", called).unknown(NoData.TOO_FEW, own.size, clause))
-        gap = f"{true.mean():.1%} came true, {own.mean():.1%} stated ({float((true - own).mean()):+.1%})"
-        for metric, z, p in rows:
-            subject, stood = _subject(session, metric, called), next(stands)
-            if math.isnan(z):
-                found.append(subject.unknown(NoData.CONSTANT, own.size, "no forecast can be held against it"))
-                continue
-            state = State.BREACH if stood else State.WARN if p <= level else State.OK
-            found.append(subject.judged(z, own.size, state, Evidence(_method(own, first), p_value=p), gap))
-    return tuple(found)

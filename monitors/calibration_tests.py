@@ -12,6 +12,8 @@ from monitors.arrays import FloatArray, IntArray
 from monitors.calibration import LEAST_RISK, STAKES
 
 TINY = float(np.finfo(np.float64).tiny)
+LEAST = 20  # forecasts, or times, below which nothing is judged
+SHARES = (0.05, 0.1, 0.2, 0.5)  # stakes: single outcomes carry less than the daemon's whole cross-sections
 LARGEST_LOG = 690.0  # of an e-value: just below the greatest float
 
 
@@ -71,6 +73,49 @@ def too_bold_z(probability: FloatArray, outcome: FloatArray) -> float:
     """`sum_z` of confidence max(p, 1 - p) against hits; below 0 where less is known than was claimed."""
     confidence = np.maximum(probability, 1 - probability)
     return sum_z(confidence, ((probability >= 0.5) == (outcome > 0.5)).astype(np.float64))
+
+
+def tested(stated: FloatArray, came: FloatArray, starts: IntArray) -> tuple[tuple[str, float, float], ...]:
+    """Metric, z and p of each test; the p allows for forecasts of one time that depend on each other.
+
+    Args:
+        stated: Probabilities in order of time, shape (n,), without NaN.
+        came: 0 or 1, shape (n,).
+        starts: Where each time begins, shape (times,).
+
+    Returns:
+        `spiegelhalter_z`, `sum_z` and `edge_z`; NaN where nothing can be told.
+    """
+    confidence = np.maximum(stated, 1 - stated)
+    hit = ((stated >= 0.5) == (came > 0.5)).astype(np.float64)
+    slope, variance = 1 - 2 * stated, stated * (1 - stated)
+    rows = (
+        ("spiegelhalter_z", spiegelhalter_z(stated, came), slope * (came - stated), slope**2 * variance),
+        ("sum_z", sum_z(stated, came), came - stated, variance),
+        ("edge_z", too_bold_z(stated, came), hit - confidence, variance),
+    )
+    found = []
+    for metric, z, residual, expected in rows:
+        if math.isnan(z):
+            found.append((metric, z, math.nan))
+            continue
+        held = z / _inflation(residual, float(expected.sum()), starts)
+        found.append((metric, z, one_sided(held) if metric == "edge_z" else two_sided(held)))
+    return tuple(found)
+
+
+def method_of(stated: FloatArray, starts: IntArray) -> str:
+    """The name of the evidence of `tested`."""
+    return "normal" if starts.size == stated.size else "normal_by_time"
+
+
+def _inflation(residual: FloatArray, expected: float, starts: IntArray) -> float:
+    """By how much a z is too large because forecasts of one time depend on each other, at least 1."""
+    if starts.size == residual.size or starts.size < LEAST:
+        return 1.0
+    sums = np.add.reduceat(residual, starts)
+    observed = float(((sums - sums.mean()) ** 2).sum()) * starts.size / (starts.size - 1)
+    return math.sqrt(max(1.0, observed / expected)) if expected > 0 else 1.0
 
 
 def gains_by_time(

@@ -9,6 +9,7 @@ well it tells *any other* stretch of as many sessions from the rest is the null.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -147,6 +148,27 @@ def unfit_words(names: tuple[str, ...], reasons: tuple[NoData | None, ...]) -> t
     return tuple(f"{name} ({why.value})" for name, why in zip(names, reasons, strict=True) if why is not None)
 
 
+def infinite_words(
+    names: tuple[str, ...], window: FloatArray, reasons: tuple[NoData | None, ...]
+) -> tuple[str, ...]:
+    """Features used although a few of their values are infinite, as `volume (3 infinite)`.
+
+    Args:
+        names: The features.
+        window: Shape (sessions, tickers, features).
+        reasons: As of `unfit`; what is left out is not named again.
+    """
+    counts = np.count_nonzero(np.isinf(window), axis=(0, 1)).tolist()
+    rows = zip(names, counts, reasons, strict=True)
+    return tuple(f"{name} ({count} infinite)" for name, count, why in rows if count and why is None)
+
+
+def left_out_words(left_out: Iterable[str], infinite: Iterable[str]) -> str:
+    """The clause of a reading that says what it did not look at; "" where it looked at everything."""
+    clauses = (("left out", tuple(left_out)), ("values left out", tuple(infinite)))
+    return "".join(f"; {what}: {', '.join(words)}" for what, words in clauses if words)
+
+
 def why_unknown(reasons: tuple[NoData | None, ...]) -> NoData:
     """Why a window cannot be judged: what most of the features left out suffer from, else too few rows."""
     out = [reason for reason in reasons if reason is not None]
@@ -179,7 +201,7 @@ def domain_reading(
     subject = Subject(session, "drift", "domain_auc", "features", AUC_LIMIT)
     shift = domain_shift(reference, window, names)
     reasons = unfit_of(reference, window)
-    out = "".join(f"; left out: {word}" for word in unfit_words(names, reasons))
+    out = left_out_words(unfit_words(names, reasons), infinite_words(names, window, reasons))
     if shift is None:
         why = why_unknown(reasons)
         few = "too few sessions or known rows to compare stretches"

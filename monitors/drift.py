@@ -62,15 +62,17 @@ class DriftReference:
         window: Sessions in the windows that will be compared.
         sessions: Sessions in the reference.
         features: One prepared reference a feature.
+        origin: Which version of what it is, in words, as `model 3 (2019-01-02 to 2021-12-30)`.
     """
 
     window: int
     sessions: int
     features: tuple[FeatureReference, ...]
+    origin: str = ""
 
     def __reduce__(self) -> tuple[type[DriftReference], tuple[object, ...]]:
         """What is derived is not stored."""
-        return type(self), (self.window, self.sessions, self.features)
+        return type(self), (self.window, self.sessions, self.features, self.origin)
 
     @cached_property
     def stack(self) -> Stack:
@@ -90,6 +92,11 @@ class DriftReference:
     def _joint_laws(self) -> dict[tuple[int, ...], tuple[WindowLaw | None]]:
         return {}
 
+    @cached_property
+    def disjoint(self) -> float:
+        """How many windows the reference holds side by side, of the feature with the fewest; 0 for none."""
+        return min((one.null.psi.disjoint for one in self.features if one.null is not None), default=0.0)
+
     @property
     def names(self) -> tuple[str, ...]:
         """The features in their order on the last axis."""
@@ -102,7 +109,7 @@ def prepare_reference(
     *,
     window: int,
     knots: int = KNOTS,
-    compact: bool = False,
+    origin: str = "",
 ) -> DriftReference:
     """Sort the reference once; keep ranks, PSI bins and the scores of its own windows.
 
@@ -111,10 +118,10 @@ def prepare_reference(
         names: The features, in order.
         window: Sessions in the windows that will be compared.
         knots: Knots of the grid of ranks; the KS distance is in error by about one over this.
-        compact: Knots at single precision, so that `archive.to_bytes` takes half the space.
+        origin: Which version of what it is, in words.
 
     Returns:
-        A compact, picklable reference (about 40 kB a feature).
+        A compact, picklable reference (about 33 kB a feature).
 
     Raises:
         ValueError: When the shapes do not fit each other or `window` is not positive.
@@ -125,15 +132,12 @@ def prepare_reference(
         raise ValueError(f"window of {window} sessions: at least 1 is needed")
     by_feature = np.ascontiguousarray(np.moveaxis(history, 2, 0), dtype=np.float64)
     features = tuple(
-        _prepare_feature(name, values, window, knots, compact)
-        for name, values in zip(names, by_feature, strict=True)
+        _prepare_feature(name, values, window, knots) for name, values in zip(names, by_feature, strict=True)
     )
-    return DriftReference(window, history.shape[0], features)
+    return DriftReference(window, history.shape[0], features, origin)
 
 
-def _prepare_feature(
-    name: str, values: FloatArray, window: int, knots: int, compact: bool
-) -> FeatureReference:
+def _prepare_feature(name: str, values: FloatArray, window: int, knots: int) -> FeatureReference:
     ordered = np.sort(values[np.isfinite(values)])
     missing = 1.0 - ordered.size / values.size if values.size else 1.0
     reason = _unusable(ordered)
@@ -143,8 +147,8 @@ def _prepare_feature(
         empty = RankGrid(ordered[:0], nothing, n, 0.0)
         return FeatureReference(name, n, missing, reason, empty, nothing, nothing, nothing, None, 0.0)
     edges = psi_edges(ordered)
-    coarse = RankGrid.of(ordered, COARSE, also=edges, compact=compact)
-    grid = RankGrid.of(ordered, knots, also=coarse.knots, compact=compact)
+    coarse = RankGrid.of(ordered, COARSE, also=edges)
+    grid = RankGrid.of(ordered, knots, also=coarse.knots)
     return FeatureReference(
         name=name,
         n=int(ordered.size),

@@ -8,11 +8,11 @@ from datetime import date
 
 import numpy as np
 
-from monitors.arrays import FloatArray
+from monitors.arrays import BoolArray, FloatArray
 from monitors.domain import domain_reading
 from monitors.drift import DriftReference, FeatureReference, prepare_reference
 from monitors.false_discovery import survivors
-from monitors.feature_drift import STUCK, drift_readings
+from monitors.feature_drift import STUCK, Look, look, look_readings
 from monitors.incidents import TOGETHER, Incident, incidents, onsets_of
 from monitors.ks import kolmogorov_p
 from monitors.reading import Evidence, NoData, Reading, State
@@ -24,6 +24,7 @@ from monitors.wasserstein import wasserstein
 
 DEFAULTS = WatchSettings()
 DOMAIN_MOST = 60  # features beyond which products are too many to be told apart
+EFFECTIVE = "Kolmogorov's law with effective sample sizes (Bartlett 1946)"
 DECIDING = {State.BREACH, State.NO_DATA}
 
 
@@ -71,7 +72,11 @@ def drift_report(
         empty = Subject(session, "drift", "drift_share", "features", limits.drift_share_limit)
         return DriftReport((empty.unknown(NoData.TOO_FEW, 0, "no current row"),), State.NO_DATA)
     prepared = prepare_reference(old, names, window=new.shape[0])
-    univariate = _short_of_windows(drift_readings(session, new, prepared, limits), old, new, limits)
+    found = look(new, prepared, limits)
+    if found is None:
+        raise RuntimeError("a window was held against no reference")
+    own = look_readings(session, found, prepared, limits)
+    univariate, p, stands = _short_of_windows(own, found, old, new, limits)
     quality = _quality(session, old, new, prepared, limits)
     far = tuple(_wasserstein(session, old, new, names, univariate[: len(names)]))
     readings = (*univariate, *far, *quality)
@@ -82,8 +87,7 @@ def drift_report(
         joint = domain_reading(session, old, new, names, limits)
         readings = (*readings, joint)
         deciding += [joint] if joint.state is not State.NO_DATA else []
-    found = _incidents(univariate[len(names) : 2 * len(names)], names, old, new)
-    return DriftReport(readings, verdict_of(deciding), found)
+    return DriftReport(readings, verdict_of(deciding), _incidents(p, stands, names, old, new))
 
 
 def _sessions(values: FloatArray) -> FloatArray:
@@ -93,36 +97,44 @@ def _sessions(values: FloatArray) -> FloatArray:
 
 
 def _short_of_windows(
-    readings: tuple[Reading, ...], old: FloatArray, new: FloatArray, limits: WatchSettings
-) -> tuple[Reading, ...]:
-    """KS readings of a reference too short for windows of its own, judged by effective sample sizes.
+    readings: tuple[Reading, ...], found: Look, old: FloatArray, new: FloatArray, limits: WatchSettings
+) -> tuple[tuple[Reading, ...], FloatArray, BoolArray]:
+    """The readings where features without own windows are judged by effective sample sizes; p and who stands.
 
     With lag-one autocorrelation r of the session means, n sessions count as n (1 - r) / (1 + r) independent
     values (Bartlett 1946). That is cautious for slow series and for tickers that move together, for which
-    the law of independent values is far too eager. What survives the false discovery rate is a breach.
+    the law of independent values is far too eager. What survives the false discovery rate is a breach. The
+    share of drifted features and the incidents count by the same rule.
     """
-    count = (len(readings) - 1) // 2
-    p = np.full(count, math.nan)
-    for i, reading in enumerate(readings[count : 2 * count]):
-        if reading.evidence is not None and reading.evidence.method == "kolmogorov_independent":
-            share = _independent_share(old[:, :, i])
-            sizes = (max(2, int(share * table.shape[0])) for table in (old, new))
-            p[i] = kolmogorov_p(reading.value, *sizes)
+    p = np.array([drift.p for drift in found.drifts])
+    count, own = p.size, np.array([drift.own for drift in found.drifts], dtype=np.bool_)
+    short = ~own & ~np.isnan(p)
+    if not short.any():
+        return readings, p, found.stands
+    for i in short.nonzero()[0].tolist():
+        share = _independent_share(old[:, :, i])
+        sizes = (max(2, int(share * table.shape[0])) for table in (old, new))
+        p[i] = kolmogorov_p(found.drifts[i].ks, *sizes)
     stands = survivors(p, limits.false_discovery_rate)
     judged = list(readings)
-    for i in (~np.isnan(p)).nonzero()[0].tolist():
+    for i in short.nonzero()[0].tolist():
+        if readings[count + i].state is State.NO_DATA:
+            continue
         unlikely = State.WARN if p[i] <= limits.drift_p else State.OK
         judged[count + i] = replace(
             readings[count + i],
             state=State.BREACH if stands[i] else unlikely,
             evidence=Evidence("kolmogorov_effective_n", p_value=float(p[i])),
+            detail=f"{found.drifts[i].presence}; {found.drifts[i].why_not}: {EFFECTIVE}",
         )
     whole = readings[-1]
-    if not np.isnan(p).all() and whole.state is not State.NO_DATA:
+    if whole.state is not State.NO_DATA:
         value = float(stands.sum()) / int((~np.isnan(p)).sum())
-        detail = f"{int(stands.sum())} features drifted; too short for windows of its own"
-        judged[-1] = replace(whole, value=value, state=State.WARN if value else State.OK, detail=detail)
-    return tuple(judged)
+        detail = f"{int(stands.sum())} features drifted; {int(short.sum())} of {count} judged by {EFFECTIVE}"
+        # a breach needs own windows, in which features that move together count as they are
+        state = whole.state if own.any() else State.WARN if value else State.OK
+        judged[-1] = replace(whole, value=value, state=state, detail=detail)
+    return tuple(judged), p, stands
 
 
 def _independent_share(values: FloatArray) -> float:
@@ -181,28 +193,20 @@ def _wasserstein(
         if beside.reason is not None:
             found.append(subject.unknown(beside.reason, after.size))
             continue
-        spread = float(before.std())
-        value = wasserstein(before, after)
-        detail = f"{value / spread:.2f} standard deviations of the reference" if spread > 0 else ""
+        with np.errstate(over="ignore"):  # values near the greatest float
+            spread, value = float(before.std()), wasserstein(before, after)
+        known = 0 < spread < math.inf
+        detail = f"{value / spread:.2f} standard deviations of the reference" if known else ""
         found.append(subject.judged(value, int(after.size), State.OK, detail=detail))
     return found
 
 
 def _incidents(
-    judged: tuple[Reading, ...], names: tuple[str, ...], old: FloatArray, new: FloatArray
+    p: FloatArray, stands: BoolArray, names: tuple[str, ...], old: FloatArray, new: FloatArray
 ) -> tuple[Incident, ...]:
-    p = np.array([_p(reading) for reading in judged])
-    stood = np.array([reading.state is State.BREACH for reading in judged], dtype=np.bool_)
-    with np.errstate(invalid="ignore"):
-        rows = np.concatenate([old[-2 * new.shape[0] :], new])
-        known = np.count_nonzero(np.isfinite(rows), axis=1)
-        means = np.where(np.isfinite(rows), rows, 0.0).sum(axis=1) / np.maximum(known, 1)
-    means[known == 0] = np.nan
+    rows = np.concatenate([old[-2 * new.shape[0] :], new])
+    known = np.isfinite(rows)
+    means = np.where(known, rows, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    means[~known.any(axis=1)] = np.nan
     together = max(TOGETHER, new.shape[0] // 5)
-    return incidents(names, p, stood, means, onsets_of(means), together=together)
-
-
-def _p(reading: Reading) -> float:
-    if reading.evidence is None or reading.evidence.p_value is None:
-        return math.nan
-    return reading.evidence.p_value
+    return incidents(names, p, stands, means, onsets_of(means), together=together)

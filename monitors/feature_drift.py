@@ -21,6 +21,10 @@ from monitors.verdict import Subject, graded
 
 OWN_WINDOWS = "own_windows"
 INDEPENDENT = ("yurdakul_chi_square", "kolmogorov_independent")
+LAWS = ("Yurdakul's chi-square rule", "Kolmogorov's law")
+TOO_SHORT = "the reference is too short for windows of its own"
+TOO_THIN = "the window is too thin for the reference's own windows"
+EXACT_FROM = 100  # windows side by side from which a p-value of 1 % is not extrapolated
 ALL_KNOWN = "0% of the window unknown"
 STUCK = 0.9  # share of values standing still over five sessions that no live feed shows
 
@@ -42,6 +46,7 @@ class FeatureDrift:
         ks_evidence: Evidence beside the KS distance.
         p: One p-value for both, NaN where it cannot be judged.
         own: Whether `p` comes from the reference's own windows.
+        why_not: Why it does not, in words; "" where it does.
     """
 
     name: str
@@ -56,6 +61,13 @@ class FeatureDrift:
     ks_evidence: Evidence | None = None
     p: float = math.nan
     own: bool = False
+    why_not: str = ""
+
+    def told(self, law: str) -> str:
+        """How much of the window is there, and by which law it is judged where not by own windows."""
+        return self.presence + (
+            f"; {self.why_not}: {law}, values taken as independent" if self.why_not else ""
+        )
 
     @property
     def presence(self) -> str:
@@ -111,7 +123,7 @@ def look_readings(
     """What a look says, as readings; see `drift_readings`."""
     if reference is None or found is None:
         share = Subject(session, "drift", "drift_share", "features", limits.drift_share_limit)
-        return (share.unknown(NoData.NOT_EVALUATED, detail="no reference yet"),)
+        return (share.unknown(NoData.NOT_EVALUATED, detail="no reference to hold it against"),)
     stands = found.stands.tolist()
     return (
         *(_psi_reading(session, drift, limits) for drift in found.drifts),
@@ -228,8 +240,9 @@ def _drift(
     n, missing, infinite, psi, ks, p_psi, p_ks, own = numbers
     if reason is not None:
         return FeatureDrift(feature.name, n, missing, infinite, reason)
-    by_psi, by_ks = OWN_WINDOWS, OWN_WINDOWS
+    by_psi, by_ks, why_not = OWN_WINDOWS, OWN_WINDOWS, ""
     if not own:
+        why_not = TOO_SHORT if feature.null is None else TOO_THIN
         by_psi, by_ks = INDEPENDENT
         p_psi = yurdakul_p(psi, feature.n, n, feature.counts.size)
         p_ks = kolmogorov_p(ks, feature.n, n)
@@ -246,6 +259,7 @@ def _drift(
         Evidence(by_ks, p_value=p_ks),
         min(1.0, 2 * min(p_psi, p_ks)),
         own,
+        why_not,
     )
 
 
@@ -256,7 +270,7 @@ def _psi_reading(session: date, drift: FeatureDrift, limits: WatchSettings) -> R
     state = graded(drift.psi, warn=limits.psi_warn, limit=limits.psi_limit)
     if drift.infinite and state is not State.BREACH:
         return subject.unknown(NoData.INFINITE, drift.n, presence)
-    return subject.judged(drift.psi, drift.n, state, drift.psi_evidence, presence)
+    return subject.judged(drift.psi, drift.n, state, drift.psi_evidence, drift.told(LAWS[0]))
 
 
 def _ks_reading(session: date, drift: FeatureDrift, stands: bool, limits: WatchSettings) -> Reading:
@@ -269,7 +283,7 @@ def _ks_reading(session: date, drift: FeatureDrift, stands: bool, limits: WatchS
         state = State.BREACH if stands and drift.own else State.WARN
     if drift.infinite and state is not State.BREACH:
         return subject.unknown(NoData.INFINITE, drift.n, presence)
-    detail = f"within {drift.ks_error:.2g} of the exact distance; {presence}"
+    detail = f"within {drift.ks_error:.2g} of the exact distance; {drift.told(LAWS[1])}"
     return subject.judged(drift.ks, drift.n, state, drift.ks_evidence, detail)
 
 
@@ -295,7 +309,11 @@ def _share_reading(
     if any(stands):
         detail += f", first {', '.join(named[: min(3, sum(stands))])}"
     if evidence is None:
-        detail += "; the reference is too short for windows of its own"
+        detail += f"; {TOO_SHORT}"
+    elif reference.disjoint < EXACT_FROM:
+        detail += f"; p-values below 1 in {reference.disjoint + 1:.0f} are extrapolated"
+    if reference.origin:
+        detail += f"; held against {reference.origin}"
     if len(judged) < len(drifts):
         detail += f"; {len(drifts) - len(judged)} could not be judged"
     if share >= limits.drift_share_limit and p is not None and p <= limits.drift_p:

@@ -146,9 +146,6 @@ def _rate(subject: Subject, tally: Tally, idle: int, limits: WatchSettings) -> R
         return subject.unknown(NoData.STALE, tally.n, f"none resolved for {idle} sessions")
     estimate = tally.estimate(limits.horizon, PRIOR)
     interval, p = estimate.interval(), estimate.below_p(COIN)
-    detail = (
-        f"{tally.total:,} of {tally.n:,} came true; "
-        f"95 % at all times {max(0.0, interval.low):.1%} to {min(1.0, interval.high):.1%}"
-    )
+    detail = f"{tally.total:,} of {tally.n:,} came true; 95 % at all times {interval.within(0.0, 1.0):.1%}"
     state = State.BREACH if p <= limits.hit_rate_p else State.OK
     return subject.judged(estimate.mean, tally.n, state, Evidence("confidence_sequence", p_value=p), detail)

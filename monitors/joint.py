@@ -23,7 +23,9 @@ from monitors.domain import (
     apart_from_session,
     finite,
     folds,
+    infinite_words,
     leading,
+    left_out_words,
     nature,
     pair_names,
     raw_products,
@@ -235,6 +237,7 @@ class JointState:
         leading: As there.
         reason: Why it could not be judged, "" where it could.
         left_out: Features left out and why, as `volume (stuck)`.
+        infinite: Features of which single values were left out, as `volume (3 infinite)`.
     """
 
     looked_on: str = ""
@@ -246,6 +249,7 @@ class JointState:
     leading: tuple[str, ...] = ()
     reason: str = ""
     left_out: tuple[str, ...] = ()
+    infinite: tuple[str, ...] = ()
 
 
 def step(
@@ -262,11 +266,21 @@ def step(
     if reference is None or window is None:
         return replace(state, age=state.age + 1)
     shift, reasons = reference.shift(window), reference.unfit(window)
-    found = JointState(session.isoformat(), left_out=unfit_words(reference.names, reasons))
+    found = JointState(
+        session.isoformat(),
+        left_out=unfit_words(reference.names, reasons),
+        infinite=infinite_words(reference.names, window[-reference.length :], reasons),
+    )
     if shift is None:
         return replace(found, reason=why_unknown(reasons).value)
-    told = shift.auc, shift.p_value, shift.rows, shift.runs, shift.leading
-    return JointState(session.isoformat(), 0, *told, left_out=found.left_out)
+    return replace(
+        found,
+        auc=shift.auc,
+        p_value=shift.p_value,
+        rows=shift.rows,
+        runs=shift.runs,
+        leading=shift.leading,
+    )
 
 
 def joint_reading(session: date, state: JointState, limits: WatchSettings) -> Reading:
@@ -276,7 +290,7 @@ def joint_reading(session: date, state: JointState, limits: WatchSettings) -> Re
         return subject.unknown(NoData.NOT_EVALUATED, 0, "not looked at yet")
     if state.age > limits.joint_stale_after:
         return subject.unknown(NoData.STALE, 0, f"last looked at on {state.looked_on}")
-    out = "".join(f"; left out: {word}" for word in state.left_out)
+    out = left_out_words(state.left_out, state.infinite)
     if not state.rows:
         why = NoData(state.reason or NoData.TOO_FEW)
         few = f"fewer than {LEAST_ROWS} rows with every feature known"

@@ -24,21 +24,3 @@ def quantile_knots(ordered: FloatArray, parts: int) -> FloatArray:
     values, times = np.unique(ordered[ranks], return_counts=True)
     atoms = np.nextafter(values[times > 1], -np.inf)
     return np.union1d(values, atoms)
-
-
-def rounded_knots(knots: FloatArray) -> FloatArray:
-    """Knots at the nearest single-precision floats; the last one and point masses stay where they are.
-
-    Args:
-        knots: Strictly increasing, shape (knots,), at least one.
-
-    Returns:
-        Strictly increasing, at most as many; unchanged where single precision cannot tell them apart.
-    """
-    with np.errstate(over="ignore"):
-        moved = knots.astype(np.float32).astype(np.float64)
-    beside = np.nextafter(knots[1:], -np.inf) == knots[:-1]
-    moved[1:][beside], moved[:-1][beside] = knots[1:][beside], knots[:-1][beside]
-    moved[-1] = knots[-1]
-    moved = np.unique(moved[moved <= knots[-1]])
-    return moved if 2 * moved.size > knots.size else knots

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import kolmogorov
 
 from monitors.arrays import FloatArray, IntArray
-from monitors.knots import quantile_knots, rounded_knots
+from monitors.knots import quantile_knots
 
 KNOTS = 1000
 MOST_EXACT = 10_000  # values in the larger sample up to which the p-value is counted out, as scipy does
@@ -90,26 +90,15 @@ class RankGrid:
     error: float
 
     @classmethod
-    def of(
-        cls,
-        ordered: FloatArray,
-        parts: int = KNOTS,
-        *,
-        also: FloatArray | None = None,
-        compact: bool = False,
-    ) -> RankGrid:
+    def of(cls, ordered: FloatArray, parts: int = KNOTS, *, also: FloatArray | None = None) -> RankGrid:
         """The grid of a sorted, finite, non-empty reference.
 
         Args:
             ordered: The reference, shape (n,).
             parts: Parts of equal mass between the knots.
             also: Values that must be knots too.
-            compact: Move knots to the nearest single-precision float, so that they can be stored in half the
-                space. Ranks stay exact: any value may be a knot.
         """
         points = quantile_knots(ordered, parts)
-        if compact:
-            points = rounded_knots(points)
         if also is not None:
             points = np.union1d(points, also)
         below = ordered.searchsorted(points, "right")

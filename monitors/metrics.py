@@ -29,6 +29,8 @@ METRICS: Final[Mapping[str, str]] = MappingProxyType(
         "ece": "the expected calibration error",
         "calibration_gap": "the difference between stated confidence and hit rate",
         "calibration_evidence": "the evidence that stated probabilities no longer come true",
+        "calibration_gap_by_regime": "the difference between stated confidence and hit rate in a regime",
+        "calibration_evidence_by_regime": "the evidence that stated probabilities fail in some regime",
         # execution
         "execution_failure_rate": "the share of orders that failed",
         "bars_missing_rate": "the share of prices that did not come",

@@ -10,11 +10,16 @@ import numpy as np
 
 from monitors import e_detector, win_rate
 from monitors.arrays import FloatArray
+from monitors.confidence_sequence import beside, mean_interval, sharpe_interval
+from monitors.moments import Moments
 from monitors.reading import Evidence, NoData, Reading, State
 from monitors.settings import WatchSettings
 from monitors.sharpe import fall_p, sharpe, sharpe_error
+from monitors.tally import Tally
 from monitors.verdict import Subject, graded
 
+PRIOR = 0.5  # a session of one trade misses its win rate by at most so much on average
+A_FACT = "a fact, not an estimate"
 BETS = len(win_rate.FALLS) + len(win_rate.POOLED)
 
 
@@ -35,6 +40,8 @@ class PerformanceState:
         reference_returns: The account's first returns per session.
         returns: The newest returns per session after those.
         sessions: Sessions seen.
+        all_wins: The `Tally` of all trades of known result, the reference's included, as a row.
+        all_returns: The `Moments` of all returns per session, the reference's included, as a row.
     """
 
     trades: tuple[float, ...] = ()
@@ -46,6 +53,8 @@ class PerformanceState:
     reference_returns: tuple[float, ...] = ()
     returns: tuple[float, ...] = ()
     sessions: int = 0
+    all_wins: tuple[float, ...] = ()
+    all_returns: tuple[float, ...] = ()
 
 
 def step(
@@ -71,6 +80,7 @@ def _with_trades(
     state: PerformanceState, trade_returns: FloatArray, limits: WatchSettings
 ) -> PerformanceState:
     known = trade_returns[np.isfinite(trade_returns)]
+    state = replace(state, all_wins=Tally.of(state.all_wins).added(known.size, int((known > 0).sum())))
     later = trade_returns
     if limits.win_rate_baseline is None and state.reference_trades < limits.reference_trades:
         first = known[: limits.reference_trades - state.reference_trades]
@@ -95,6 +105,7 @@ def _with_trades(
 def _with_return(state: PerformanceState, equity_return: float, limits: WatchSettings) -> PerformanceState:
     if not math.isfinite(equity_return):
         return state
+    state = replace(state, all_returns=Moments.of(state.all_returns).added(float(equity_return)))
     if limits.sharpe_baseline is None and len(state.reference_returns) < limits.reference_sessions:
         return replace(state, reference_returns=(*state.reference_returns, float(equity_return)))
     return replace(state, returns=(*state.returns, float(equity_return))[-limits.sharpe_window :])
@@ -156,7 +167,11 @@ def _rolling(subject: Subject, state: PerformanceState, baseline: float, limits:
     wins = sum(trade > 0 for trade in state.trades)
     dropped = win_rate.has_dropped(wins, n, baseline, limits.win_rate_drop)
     evidence = Evidence("exact_binomial", p_value=win_rate.binomial_p(wins, n, baseline))
-    detail = f"{wins} of {n} trades won, baseline {baseline:.1%}"
+    won = np.array([trade > 0 for trade in state.trades], dtype=np.float64)
+    own = mean_interval(won) if limits.trade_overlap == 1 else None
+    record = Tally.of(state.all_wins).estimate(limits.trade_overlap, PRIOR).interval().within(0.0, 1.0)
+    told = beside(own, record, "trades", ".1%")
+    detail = f"{wins} of {n} trades won, baseline {baseline:.1%}; {told}"
     return subject.judged(wins / n, n, State.BREACH if dropped else State.OK, evidence, detail)
 
 
@@ -197,7 +212,8 @@ def sharpe_reading(session: date, state: PerformanceState, limits: WatchSettings
     dropped = baseline - ratio > limits.sharpe_drop
     detail = (
         f"{ratio:.3f} per session, {ratio * yearly:.2f} annualised; "
-        f"baseline {baseline:.3f}, {baseline * yearly:.2f} annualised"
+        f"baseline {baseline:.3f}, {baseline * yearly:.2f} annualised; "
+        f"{beside(sharpe_interval(recent), Moments.of(state.all_returns).interval(), 'sessions', '.3f')}"
     )
     return subject.judged(
         ratio,
@@ -221,4 +237,4 @@ def drawdown_reading(
     state = graded(fall, warn=limits.drawdown_warn, limit=limits.drawdown_limit)
     if fall == limits.drawdown_limit:
         state = State.BREACH
-    return subject.judged(fall, sessions, state, detail=f"{equity:,.0f} USD, peak {peak:,.0f} USD")
+    return subject.judged(fall, sessions, state, detail=f"{equity:,.0f} USD, peak {peak:,.0f} USD; {A_FACT}")

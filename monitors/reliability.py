@@ -75,11 +75,6 @@ def null_gaps(probability: FloatArray, bins: int = BINS) -> FloatArray:
     return np.asarray((drawn - sums) / probability.size)
 
 
-def null_ece(probability: FloatArray, bins: int = BINS) -> FloatArray:
-    """ECE of calibrated forecasters who state the same, shape (draws,); NaN-free, empty for n = 0."""
-    return np.asarray(np.abs(null_gaps(probability, bins)).sum(axis=1))
-
-
 def _cut(probability: FloatArray, bins: int) -> tuple[IntArray, IntArray, IntArray]:
     order = np.argsort(probability, kind="stable")
     _, starts = np.unique(equal_mass_bins(probability, bins), return_index=True)

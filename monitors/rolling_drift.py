@@ -147,15 +147,8 @@ class RollingDrift:
 
         NaN where the reference is too short for windows of its own or the window holds much less than they.
         """
-        return self._all_p(EVERY)
-
-    def ks_of(self, features: IntArray) -> FloatArray:
-        """`ks` of some features, shape (features asked for,)."""
-        return self._ks(features, self._n(features))
-
-    def p_of(self, features: IntArray) -> FloatArray:
-        """`p` of some features, shape (features asked for,)."""
-        return self._all_p(features)
+        n = self.n
+        return self._p(EVERY, n, self._psi(EVERY, n), self._ks(EVERY, n))
 
     def unusual(self, level: float) -> tuple[IntArray, FloatArray]:
         """Which features' `p` is at or below a level, and their p.
@@ -206,10 +199,6 @@ class RollingDrift:
         below = np.cumsum(cells, axis=1, dtype=cells.dtype)  # no more than there are rows
         gap = greatest_gap(below, n, self._stack.coarse_shares[of])
         return np.where(self._silent(of, n), np.nan, gap)
-
-    def _all_p(self, of: slice | IntArray) -> FloatArray:
-        n = self._n(of)
-        return self._p(of, n, self._psi(of, n), self._ks(of, n))
 
     def _p(self, of: slice | IntArray, n: IntArray, psi: FloatArray, ks: FloatArray) -> FloatArray:
         by_psi, by_ks = self._stack.psi_laws.p(psi, of), self._stack.ks_laws.p(ks**2, of)

@@ -62,6 +62,7 @@ class WatchSettings:
         hit_rate_sessions: Resolved sessions of a group below which its hit rate is not judged.
         hit_rate_p: Evidence that a group's hit rate lies below a coin's counts at or below this p-value.
         trade_window: Newest trades in profit factor, expectancy and their deepest fall.
+        return_bound: Greatest size of a trade's return; an interval that needs a bound cuts what lies beyond.
         expectancy_p: Evidence that a trade loses on average counts at or below this p-value.
         turnover_window: Sessions in the turnover.
         live_days: Days of calls and messages that the readings of a running daemon look back on.
@@ -112,6 +113,7 @@ class WatchSettings:
     hit_rate_sessions: int = 20
     hit_rate_p: float = 0.01
     trade_window: int = 100
+    return_bound: float = 0.2
     expectancy_p: float = 0.01
     turnover_window: int = 20
     live_days: int = 90
@@ -131,6 +133,8 @@ class WatchSettings:
             raise ValueError(
                 f"false_alarms_per_year is {self.false_alarms_per_year}: a positive number is needed"
             )
+        if not 0 < self.return_bound < math.inf:
+            raise ValueError(f"return_bound is {self.return_bound}: a positive fraction is needed")
         if not 0 < self.pooled_fall < 1:
             raise ValueError(f"pooled_fall is {self.pooled_fall}: a share between 0 and 1 is needed")
         if self.win_rate_baseline is not None and not 0 < self.win_rate_baseline < 1:

@@ -53,8 +53,12 @@ def sharpe_error(returns: FloatArray) -> float:
         return math.nan
     scaled = (returns - returns.mean()) / returns.std()
     skew, kurtosis = float((scaled**3).mean()), float((scaled**4).mean())
-    variance = (1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2) / returns.size
-    return math.sqrt(max(variance, 0.0))
+    return ratio_error(ratio, skew, kurtosis, returns.size)
+
+
+def ratio_error(ratio: float, skew: float, kurtosis: float, n: int) -> float:
+    """The formula of `sharpe_error`: kurtosis is 3 for a normal law, n at least 1."""
+    return math.sqrt(max((1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2) / n, 0.0))
 
 
 def fall_p(ratio: float, error: float, baseline: float, baseline_error: float) -> float:

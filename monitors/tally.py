@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from monitors.confidence_sequence import UNKNOWN, Interval, reach, reach_p
+from monitors.confidence_sequence import Interval, around, reach_p
 
 
 class Tally(NamedTuple):
@@ -94,13 +94,17 @@ class Estimate(NamedTuple):
 
     def interval(self) -> Interval:
         """The 95 % confidence sequence; unknown with fewer than two sessions."""
-        if math.isnan(self.error):
-            return UNKNOWN
-        far = self.error * reach(self.n)
-        return Interval(self.mean - far, self.mean + far)
+        return around(self.mean, self.error, self.n)
 
     def below_p(self, null: float) -> float:
         """The p-value of lying this far below `null`, valid at every look; 1 where it lies above."""
         if math.isnan(self.error) or self.mean >= null:
             return 1.0
         return reach_p((null - self.mean) / self.error if self.error > 0 else math.inf, self.n)
+
+    def apart_p(self, null: float) -> float:
+        """The two-sided p-value of lying this far from `null`, valid at every look."""
+        if math.isnan(self.error):
+            return 1.0
+        far = abs(self.mean - null)
+        return reach_p(far / self.error if self.error > 0 else math.inf * far if far else 0.0, self.n)

@@ -1,35 +1,12 @@
-"""Statistics of trades and returns: profit factor, expectancy, turnover, drawdown, hit rate by group."""
+"""Statistics of trades and returns: profit factor, expectancy, turnover, drawdown."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from monitors.arrays import FloatArray
-from monitors.confidence_sequence import LEVEL, Interval, mean_interval
-
-
-@dataclass(frozen=True, slots=True)
-class GroupRate:
-    """How often one group came true.
-
-    Attributes:
-        group: Its name, as a regime, a sector, a direction or a decile of confidence.
-        n: Trades or forecasts in it.
-        hits: How many came true.
-        rate: Their share.
-        interval: 95 % at all times; holds per group, not for all at once.
-    """
-
-    group: str
-    n: int
-    hits: int
-    rate: float
-    interval: Interval
 
 
 def profit_factor(returns: FloatArray) -> float:
@@ -102,43 +79,3 @@ def greatest_drawdown(returns: FloatArray) -> float:
         wealth = np.cumsum(np.log1p(np.maximum(np.nan_to_num(returns, nan=0.0), -1.0)))
     peak = np.maximum.accumulate(np.maximum(wealth, 0.0))
     return float(-np.expm1(wealth - peak).min())
-
-
-def hit_rates(hits: FloatArray, groups: NDArray[Any], level: float = LEVEL) -> tuple[GroupRate, ...]:
-    """Hit rate of each group, in whole numbers and with an interval.
-
-    Args:
-        hits: 1 or 0 in order of time, NaN = unknown and left out, shape (n,).
-        groups: Of each, any values that can be sorted, shape (n,).
-        level: Chance that a group's interval is ever wrong.
-
-    Returns:
-        In order of the groups' names.
-
-    Example:
-        >>> found = hit_rates(np.array([1.0, 0.0, 1.0]), np.array(["up", "up", "down"]))
-        >>> [(rate.group, rate.hits, rate.n) for rate in found]
-        [('down', 1, 1), ('up', 1, 2)]
-    """
-    known = ~np.isnan(hits)
-    names, place = np.unique(groups[known], return_inverse=True)
-    out = []
-    for i, name in enumerate(names.tolist()):
-        own = hits[known][place == i]
-        won = int((own > 0.5).sum())
-        out.append(GroupRate(str(name), own.size, won, won / own.size, mean_interval(own, level=level)))
-    return tuple(out)
-
-
-def deciles(values: FloatArray) -> NDArray[np.int64]:
-    """Decile of each value, 1 to 10 by rank, 0 where it is NaN: a grouping for `hit_rates` by confidence.
-
-    Example:
-        >>> deciles(np.arange(20.0)).tolist()[::2]
-        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
-    """
-    out = np.zeros(values.size, dtype=np.int64)
-    known = ~np.isnan(values)
-    ranks = np.argsort(np.argsort(values[known], kind="stable"), kind="stable")
-    out[known] = 1 + ranks * 10 // max(int(known.sum()), 1)
-    return out

@@ -10,6 +10,8 @@ from functools import partial
 import numpy as np
 
 from monitors.arrays import FloatArray
+from monitors.confidence_sequence import beside, mean_interval, profit_factor_interval
+from monitors.ratio_tally import RatioTally
 from monitors.reading import Evidence, NoData, Reading, State
 from monitors.settings import WatchSettings
 from monitors.sharpe import LEAST_SPREAD
@@ -29,12 +31,16 @@ class TradeState:
         all_time: The `Tally` of all trades of known result, as a row.
         turnovers: Turnover of the newest sessions in which it was known.
         idle: Sessions since a trade was closed.
+        all_gains: The `RatioTally` of all sessions' gains and losses, as a row.
+        all_turnovers: The `Tally` of all sessions' turnovers, as a row.
     """
 
     newest: tuple[float, ...] = ()
     all_time: tuple[float, ...] = ()
     turnovers: tuple[float, ...] = ()
     idle: int = 0
+    all_gains: tuple[float, ...] = ()
+    all_turnovers: tuple[float, ...] = ()
 
 
 def step(
@@ -52,12 +58,19 @@ def step(
     known = trade_returns[np.isfinite(trade_returns)]
     closed = tuple(float(trade) if math.isfinite(trade) else math.nan for trade in trade_returns)
     moved = turnover(weights) if weights.shape[0] > 1 else math.nan
-    turnovers = state.turnovers if math.isnan(moved) else (*state.turnovers, moved)
+    turnovers, ever = state.turnovers, Tally.of(state.all_turnovers)
+    if not math.isnan(moved):
+        turnovers, ever = (*turnovers, moved), ever.added(1, moved)
+    gains = RatioTally.of(state.all_gains)
+    if known.size:
+        gains = gains.added(float(known[known > 0].sum()), -float(known[known < 0].sum()))
     return TradeState(
         (*state.newest, *closed)[-limits.trade_window :],
         Tally.of(state.all_time).added(int(known.size), float(known.sum())),
         turnovers[-limits.turnover_window :],
         0 if closed else state.idle + 1,
+        gains,
+        ever,
     )
 
 
@@ -96,13 +109,15 @@ def _newest(
         return tuple(subject.unknown(reason, n, clause) for subject in subjects)
     factor, mean, fall = subjects
     returns = np.array(state.newest)
-    ratio, gain, deepest = profit_factor(returns), expectancy(returns), greatest_drawdown(returns)
+    gain, deepest = expectancy(returns), greatest_drawdown(returns)
     judged = State.WARN if gain < 0 else State.OK
+    bound = limits.return_bound
+    window = mean_interval(returns, -bound, bound) if limits.trade_overlap == 1 else None
+    record = Tally.of(state.all_time).estimate(limits.trade_overlap).interval()
+    clause = f"mean net return of a trade; {beside(window, record, 'trades', '.2%')}"
     return (
-        factor.judged(ratio, n, judged, detail="gains over losses")
-        if math.isfinite(ratio)
-        else factor.unknown(NoData.INFINITE, n, "no losing trade"),
-        mean.judged(gain, n, judged, detail="mean net return of a trade"),
+        _factor(factor, returns, state, limits),
+        mean.judged(gain, n, judged, detail=clause),
         fall.judged(
             deepest,
             n,
@@ -110,6 +125,17 @@ def _newest(
             detail="as though each trade had been the whole account; a fact, not an estimate",
         ),
     )
+
+
+def _factor(subject: Subject, returns: FloatArray, state: TradeState, limits: WatchSettings) -> Reading:
+    """Gains over losses of the newest trades, beside what all trades allow."""
+    ratio = profit_factor(returns)
+    if not math.isfinite(ratio):
+        return subject.unknown(NoData.INFINITE, returns.size, "no losing trade")
+    window = profit_factor_interval(returns, limits.return_bound) if limits.trade_overlap == 1 else None
+    record = RatioTally.of(state.all_gains).interval(limits.trade_overlap)
+    detail = f"gains over losses; {beside(window, record, 'trades', '.2f')}"
+    return subject.judged(ratio, returns.size, State.WARN if ratio < 1 else State.OK, detail=detail)
 
 
 def _expectancy(subject: Subject, state: TradeState, limits: WatchSettings) -> Reading:
@@ -122,7 +148,7 @@ def _expectancy(subject: Subject, state: TradeState, limits: WatchSettings) -> R
     if estimate.error * math.sqrt(tally.sessions) <= LEAST_SPREAD * abs(estimate.mean):
         return subject.unknown(NoData.CONSTANT, tally.n, "every session's trades came to the same")
     interval, p = estimate.interval(), estimate.below_p(0.0)
-    detail = f"all trades; 95 % at all times {interval.low:.2%} to {interval.high:.2%}"
+    detail = f"all trades; 95 % at all times {interval:.2%}"
     judged = State.BREACH if p <= limits.expectancy_p else State.OK
     return subject.judged(estimate.mean, tally.n, judged, Evidence("confidence_sequence", p_value=p), detail)
 
@@ -132,7 +158,9 @@ def _turnover(subject: Subject, state: TradeState, limits: WatchSettings) -> Rea
     if n < limits.turnover_window:
         return subject.unknown(NoData.TOO_FEW, n, f"{n} of {limits.turnover_window} sessions")
     mean = math.fsum(state.turnovers) / n
+    record = Tally.of(state.all_turnovers).estimate(limits.trade_overlap).interval().within(0.0, math.inf)
     detail = (
-        f"share of the account exchanged in a session; {mean * limits.sessions_per_year:.0f} times a year"
+        f"share of the account exchanged in a session; {mean * limits.sessions_per_year:.0f} times a year; "
+        f"of all sessions 95 % at all times {record:.3f}"
     )
     return subject.judged(mean, n, State.OK, detail=detail)

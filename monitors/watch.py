@@ -18,6 +18,7 @@ from monitors import (
     joint,
     performance,
     pooled_hits,
+    regime_calibration,
     trades,
 )
 from monitors.arrays import BoolArray, FloatArray
@@ -32,6 +33,7 @@ from monitors.live import Live, live_readings
 from monitors.performance import PerformanceState
 from monitors.pooled_hits import PooledState
 from monitors.reading import Reading
+from monitors.regime_calibration import RegimeState
 from monitors.settings import WatchSettings
 from monitors.trades import TradeState
 
@@ -102,6 +104,7 @@ class WatchState:
         incidents: Since when each drifted feature has drifted.
         joint: What the newest multivariate look found.
         pooled: Hit rates of whole sessions and the bet against them.
+        regimes: How the forecasts of each regime came true, and the bets against that.
     """
 
     performance: PerformanceState = field(default_factory=PerformanceState)
@@ -112,6 +115,7 @@ class WatchState:
     incidents: IncidentState = field(default_factory=IncidentState)
     joint: JointState = field(default_factory=JointState)
     pooled: PooledState = field(default_factory=PooledState)
+    regimes: RegimeState = field(default_factory=RegimeState)
 
     @classmethod
     def start(cls) -> Self:
@@ -125,6 +129,7 @@ class WatchState:
             performance=replace(self.performance, levels=()),
             calibration=replace(self.calibration, levels=()),
             pooled=replace(self.pooled, levels=()),
+            regimes=replace(self.regimes, levels=((),) * len(self.regimes.names)),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -148,6 +153,7 @@ class WatchState:
             IncidentState(**_kept(stored.get("incidents", {}))),
             JointState(**_kept(stored.get("joint", {}))),
             PooledState(**_kept(stored.get("pooled", {}))),
+            RegimeState(**_kept(stored.get("regimes", {}))),
         )
 
 
@@ -166,10 +172,10 @@ def watch(
     Returns:
         The state to keep, and the readings: drift (`psi`, `ks` per feature, `drift_share`, `drift_incidents`,
         `domain_auc`), performance (`win_rate_last_20`, `win_rate_evidence`, `pooled_evidence`,
-        `sharpe_rolling`, `drawdown`, `hit_rate` per group,
-        `profit_factor`, `expectancy`, `trade_drawdown`, `turnover`), calibration (`ece`, `calibration_gap`,
-        `calibration_evidence`), execution (`execution_failure_rate`, `bars_missing_rate`) and, live, those of
-        `monitors.live`.
+        `sharpe_rolling`, `drawdown`, `hit_rate` per group, `profit_factor`, `expectancy`, `trade_drawdown`,
+        `turnover`), calibration (`ece`, `calibration_gap`, `calibration_evidence`,
+        `calibration_gap_by_regime` per regime seen, `calibration_evidence_by_regime`), execution
+        (`execution_failure_rate`, `bars_missing_rate`) and, live, those of `monitors.live`.
 
     Raises:
         ValueError: When facts contradict each other, as shapes that do not fit or more failures than orders.
@@ -187,6 +193,13 @@ def watch(
         drift_incidents.step(state.incidents, found),
         joint.step(state.joint, facts.session, facts.features, facts.joint),
         pooled_hits.step(state.pooled, facts.probabilities, facts.outcomes, settings, facts.said_up),
+        regime_calibration.step(
+            state.regimes,
+            facts.probabilities,
+            facts.outcomes,
+            dict(facts.labels).get("regime", ()),
+            settings,
+        ),
     )
     sessions = after.performance.sessions
     readings = (
@@ -200,6 +213,7 @@ def watch(
         *hit_rate.hit_rate_readings(facts.session, after.hits, settings),
         *trades.trade_readings(facts.session, after.trades, settings),
         *calibration.calibration_readings(facts.session, after.calibration, settings),
+        *regime_calibration.regime_readings(facts.session, after.regimes, settings),
         execution.failure_reading(facts.session, after.execution, settings),
         execution.bars_reading(facts.session, facts.bars_expected, facts.bars_missing, settings),
         *(live_readings(facts.session, facts.live, settings) if facts.live is not None else ()),

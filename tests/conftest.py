@@ -1,4 +1,4 @@
-"""Fixtures for every test: both databases, and where the development data lies."""
+"""Fixtures for every test: both databases, where the development data lies, and which tests are traced."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import asyncio
 import itertools
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from coverage import Coverage
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -20,7 +21,36 @@ from daemon.storage.migrate import upgrade
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
+UNTRACED = (ROOT / "tests" / "bench", ROOT / "tests" / "faults")
 _names = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tell pytest-cov which tests only repeat: traced they take three times as long and count no new line.
+
+    They are the second store's, simulations, faults, and whatever Hypothesis runs some hundred times.
+    """
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        repeated = parameters.get("kind") == "postgres" or getattr(
+            getattr(item, "obj", None), "is_hypothesis_test", False
+        )
+        if repeated or any(item.path.is_relative_to(folder) for folder in UNTRACED):
+            item.add_marker("no_cover")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    """Trace no fixture either that a test marked `no_cover` is the first to ask for."""
+    running = Coverage.current() if item.get_closest_marker("no_cover") else None
+    if running is None:
+        yield
+        return
+    running.stop()
+    try:
+        yield
+    finally:
+        running.start()
 
 
 @pytest.fixture(scope="session")

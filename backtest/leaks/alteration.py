@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from backtest.leaks.record import SHARES, Record, copied, rebuilt
+from market.membership import Membership
 from market.panel import FIELDS, FloatArray
-from market.universe import Membership
 
 Alter = Callable[[Record, int], Record]
 """Takes a record and the place of a session, which keeps its place."""

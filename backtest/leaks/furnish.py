@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 
 from backtest.leaks.record import CLOSE, Join, Record, no_series, rebuilt
+from market.membership import Membership, Spell
 from market.observations import Observation
 from market.panel import FIELDS, FloatArray, Panel
-from market.universe import Membership, Spell
 
 SECTORS: Final = ("Energy", "Financials", "Materials")
 FUND: Final = "made-up fund of "

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.window import Window, make_window
+from market.membership import Membership
 from market.observations import Observation
 from market.panel import FIELDS, FloatArray, Panel
-from market.universe import Membership
 
 
 class RecordError(ValueError):

@@ -160,7 +160,7 @@ def examine(
     Raises:
         RecordError: Too few tickers or sessions.
     """
-    _check(record)
+    check_size(len(record.universe), len(record.panel.sessions))
     forecasts = Forecasts()
     watched = own_subjects(record, forecasts) if subjects is None else tuple(subjects)
     total = len(watched) + len(plants)
@@ -179,13 +179,16 @@ def examine(
     return Report(tuple(own), tuple(planted), folds(record, walked) if walked else None)
 
 
-def _check(record: Record) -> None:
-    if len(record.universe) < LEAST_TICKERS:
+def check_size(tickers: int, sessions: int) -> None:
+    """Check that there is enough to look at.
+
+    Raises:
+        RecordError: Too few tickers or sessions.
+    """
+    if tickers < LEAST_TICKERS:
+        raise RecordError(f"{tickers} tickers: at least {LEAST_TICKERS} are needed to rank them; add some")
+    if sessions < LEAST_SESSIONS:
         raise RecordError(
-            f"{len(record.universe)} tickers: at least {LEAST_TICKERS} are needed to rank them; add some"
-        )
-    if len(record.panel.sessions) < LEAST_SESSIONS:
-        raise RecordError(
-            f"{len(record.panel.sessions)} sessions in which a price is known: {LEAST_SESSIONS} are needed, "
+            f"{sessions} sessions in which a price is known: {LEAST_SESSIONS} are needed, "
             "so that every feature has a value to look at; give a longer history"
         )

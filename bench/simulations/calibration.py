@@ -15,8 +15,8 @@ import numpy as np
 from bench.finding import Finding
 from bench.share import Share
 from monitors.arrays import FloatArray
-from monitors.calibration_report import SHARES
 from monitors.calibration_tests import (
+    SHARES,
     e_value,
     gains_by_time,
     one_sided,

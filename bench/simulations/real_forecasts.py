@@ -14,8 +14,8 @@ import pandas as pd
 from bench.development_data import FORECASTS
 from bench.finding import Finding
 from monitors.arrays import FloatArray, IntArray
-from monitors.calibration_report import BETWEEN_ALARMS, SHARES, calibration_report
-from monitors.calibration_tests import first_alarm, gains_by_time
+from monitors.calibration_report import BETWEEN_ALARMS, calibration_report
+from monitors.calibration_tests import SHARES, first_alarm, gains_by_time
 from monitors.reading import Reading
 
 TITLE = "Calibration of real forecasts"

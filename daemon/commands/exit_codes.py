@@ -1,4 +1,7 @@
-"""The exit codes: 0 done, 1 refused, 2 wrong usage (typer's), 3 bad input, 4 our fault, 130 interrupted."""
+"""The exit codes: 0 done, 1 refused, 2 wrong usage (typer's), 3 bad input, 4 our fault, 130 interrupted.
+
+`forewarn monitor` answers with its verdict: 0 ok, 1 breach, 2 cannot judge; its wrong usage is bad input.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,8 @@ def exit_code(error: Exception) -> int | None:
     from daemon.verbs import VerbError
     from daemon.web.server import ServerError
     from market.exchange import ExchangeError
+    from market.fact_table import UniverseError
+    from market.outside_files import OutsideFileError
     from market.price_file import PriceFileError
     from trading.gate import GateError
 
@@ -32,8 +37,10 @@ def exit_code(error: Exception) -> int | None:
         | DatabaseError
         | ExchangeError
         | OriginError
+        | OutsideFileError
         | PriceFileError
         | ReplayError
         | ServerError
+        | UniverseError
     )
     return BAD_INPUT if isinstance(error, mendable) else None

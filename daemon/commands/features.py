@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import json as json_format
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from daemon.price_series import market_series, to_forecast
+from daemon.commands.store import wide_console
+from daemon.configuration.config import load_settings
+from daemon.configuration.settings import MarketSettings
+from daemon.feature_set import FeatureSet
+from daemon.outside_desk import make_outside
+from daemon.price_series import to_forecast
 from forecaster.features import FEATURES, LONGEST_LOOKBACK, Feature, Tier, feature_matrix
-from forecaster.window import Window, make_window
-from market.panel import Panel
+from forecaster.window import Window
+from market.exchange import load_exchange
+from market.outside import Outside, unknown
+from market.panel import FloatArray, Panel
 from market.price_file import PriceFileError, read_prices
-from market.sample import BENCHMARK, SAMPLE_PATH
+from market.sample import SAMPLE_PATH
 
 STYLE: Final = {Tier.EXACT: "green", Tier.DELAYED: "yellow", Tier.ESTIMATED: "yellow", Tier.MISSING: "dim"}
+
+
+OUTSIDE_SESSIONS: Final = 61
+"""Sessions that the features of what is told from outside read at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +74,29 @@ class Line:
         }
 
 
-def show_features(ticker: str, prices: Path | None, session: date | None, *, json: bool) -> None:
+def show_features(
+    ticker: str, prices: Path | None, session: date | None, config: Path | None, *, json: bool
+) -> None:
     """Print every feature of a ticker at a session's close, from a price file or the sample set.
+
+    Args:
+        ticker: Of the file.
+        prices: The file; None takes the sample.
+        session: At whose close; None takes the newest.
+        config: Where sectors and the files beside the bars are named.
+        json: Print one JSON object.
 
     Raises:
         PriceFileError: The file cannot be used, or holds neither such a ticker nor such a session.
+        ConfigError: The configuration is at fault.
     """
+    market = load_settings(config).market
     path = prices or SAMPLE_PATH
     panel = read_prices(path)
     universe = to_forecast(panel.tickers)
     place = _place(path, ticker.upper(), universe)
     row = _row(path, panel, session)
-    window = _window(panel.rows(max(0, row + 1 - 2 * LONGEST_LOOKBACK), row + 1), universe)
+    window = _window(panel.rows(max(0, row + 1 - 2 * LONGEST_LOOKBACK), row + 1), universe, market)
     lines = _lines(window, place)
     if json:
         found = {
@@ -86,7 +108,7 @@ def show_features(ticker: str, prices: Path | None, session: date | None, *, jso
         sys.stdout.write(json_format.dumps(found) + "\n")
         return
     title = f"{universe[place]} at the close of {panel.sessions[row]}, among {len(universe)} tickers"
-    Console(highlight=False, markup=False).print(_table(title, lines))
+    wide_console().print(_table(title, lines), markup=False)
 
 
 def _place(path: Path, ticker: str, universe: tuple[str, ...]) -> int:
@@ -106,9 +128,21 @@ def _row(path: Path, panel: Panel, session: date | None) -> int:
     raise PriceFileError(f"{path}: there is no session {session}; the nearest is {near}")
 
 
-def _window(panel: Panel, universe: tuple[str, ...]) -> Window:
-    series, tiers = market_series(panel)
-    return make_window(panel, universe, BENCHMARK, series=series, tiers=tiers)
+def _window(panel: Panel, universe: tuple[str, ...], market: MarketSettings) -> Window:
+    """Return the window of a daemon with this configuration, if with the sectors of some tickers only."""
+    outside = make_outside(market, load_exchange(market.calendar), live=False)
+    chosen = FeatureSet.of(market, panel.tickers, universe, outside)
+    known = replace(chosen, sectors=market.sector_of())
+    return known.window(panel, universe, asyncio.run(_shares(outside, panel.columns(universe))))
+
+
+async def _shares(outside: Outside, stocks: Panel) -> FloatArray:
+    """Return what was known from outside at each close, as far back as any feature reads it."""
+    out = np.stack([unknown(len(stocks.tickers))] * len(stocks.sessions), axis=1)
+    if outside.names:
+        for row in range(max(1, len(stocks.sessions) - OUTSIDE_SESSIONS), len(stocks.sessions)):
+            out[:, row] = await outside.shares(stocks.rows(row - 1, row))
+    return out
 
 
 def _lines(window: Window, place: int) -> tuple[Line, ...]:

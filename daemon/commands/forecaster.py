@@ -15,10 +15,11 @@ from backtest.evaluation import Evaluated, EvaluationError, Question, evaluate_p
 from daemon.commands.data_file import DataFileError
 from daemon.commands.forecaster_html import page
 from daemon.commands.forecaster_terminal import show
-from daemon.commands.reference_files import read_members, read_sectors
+from daemon.commands.reference_files import read_sectors
 from daemon.price_series import market_series, to_forecast
 from forecaster.target import Target
 from forecaster.training import Training, TrainingError
+from market.membership import read_membership
 from market.price_file import PriceFileError, read_prices
 from market.sample import BENCHMARK, SAMPLE_PATH
 
@@ -65,7 +66,7 @@ def evaluate(
         benchmark=BENCHMARK,
         series=series,
         sectors=read_sectors(sectors) if sectors else None,
-        members=read_members(members) if members else None,
+        members=read_membership(members).spells if members else None,
         training=Training(horizon=horizon, target=_target(target)),
         trials=trials,
     )

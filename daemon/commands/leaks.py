@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+import math
 import sys
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from backtest.leaks import Check, Record, Report, examine
 from backtest.leaks.furnish import furnished
 from backtest.leaks.record import RecordError
+from backtest.leaks.suite import check_size
 from daemon.commands.exit_codes import REFUSED
 from daemon.price_series import LATE, SERIES_TICKERS, market_series, to_forecast
 from forecaster.training import TrainingError
@@ -31,6 +33,9 @@ BLIND: Final = (
 )
 
 CELLS: Final = 150_000
+MOST_TICKERS: Final = 200
+"""Of a larger universe so many are taken, spread over the file: what code reads, it reads of each."""
+
 LEAST: Final = 1_260
 """Of a large file the newest sessions are taken: so many bars, but five years at least."""
 
@@ -46,10 +51,9 @@ def leaks(prices: Path | None, *, json: bool) -> int:
     """
     path = prices or SAMPLE_PATH
     panel = read_prices(path)
-    universe = to_forecast(panel.tickers)
-    taken = max(LEAST, CELLS // max(1, len(universe)))
-    panel = panel.rows(max(0, len(panel.sessions) - taken), len(panel.sessions))
+    panel, universe, held = _taken(panel)
     try:
+        check_size(len(universe), len(panel.sessions))
         record, made_up = furnished(
             panel,
             universe,
@@ -65,8 +69,19 @@ def leaks(prices: Path | None, *, json: bool) -> int:
         told = {"prices": path.name, "made_up": list(made_up)} | report.to_dict()
         sys.stdout.write(json_format.dumps(told) + "\n")
     else:
-        _show(Console(highlight=False, markup=False), report, record, path.name, made_up)
+        name = path.name + (f", {len(universe)} of its {held:,} tickers" if len(universe) < held else "")
+        _show(Console(highlight=False, markup=False), report, record, name, made_up)
     return 0 if report.is_clean else REFUSED
+
+
+def _taken(panel: Panel) -> tuple[Panel, tuple[str, ...], int]:
+    """Return what is looked at of a large file, the tickers that have values, and how many there were."""
+    held = to_forecast(panel.tickers)
+    universe = held[:: max(1, math.ceil(len(held) / MOST_TICKERS))]
+    apart = set(held) - set(universe)
+    panel = panel.columns(tuple(name for name in panel.tickers if name not in apart))
+    taken = max(LEAST, CELLS // max(1, len(universe)))
+    return panel.rows(max(0, len(panel.sessions) - taken), len(panel.sessions)), universe, len(held)
 
 
 def _series(panel: Panel) -> dict[str, FloatArray]:

@@ -1,4 +1,4 @@
-"""`forewarn model`: every model ever fitted, which is in use and why; promote and roll back."""
+"""`forewarn model list|show|promote`: every model ever fitted, which is in use and why."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from daemon.commands.model_rollback import tell
 from daemon.commands.store import print_json, run_on_store, wide_console
 from daemon.configuration.config import load_settings
-from daemon.model_verbs import promote, rollback
+from daemon.model_promotion import promote
 from daemon.storage.database import Database
-from daemon.storage.models import ModelStore, Move
+from daemon.storage.models import ModelStore
+from daemon.storage.moves import Move, MoveStore
 from daemon.verbs import VerbError
 from daemon.web.status import to_plain
 from forecaster.model_version import ModelVersion
@@ -27,7 +29,7 @@ def show_models(config: Path | None, database: str | None, *, json: bool) -> Non
 
     async def read(store: Database) -> tuple[tuple[ModelVersion, ...], tuple[Move, ...]]:
         async with store.read() as connection:
-            return await ModelStore(connection).all(), await ModelStore(connection).moves()
+            return await ModelStore(connection).all(), await MoveStore(connection).all()
 
     found, moves = run_on_store(config, database, read)
     using = moves[-1].version if moves else None
@@ -49,10 +51,9 @@ def show_model(version: int | None, config: Path | None, database: str | None, *
 
     async def read(store: Database) -> tuple[ModelVersion | None, tuple[Move, ...]]:
         async with store.read() as connection:
-            models = ModelStore(connection)
-            moves = await models.moves()
+            moves = await MoveStore(connection).all()
             wanted = version if version is not None else moves[-1].version if moves else 0
-            return await models.get(wanted), moves
+            return await ModelStore(connection).get(wanted), moves
 
     model, moves = run_on_store(config, database, read)
     if model is None:
@@ -103,32 +104,7 @@ def promote_model(version: int, config: Path | None, database: str | None, *, by
                 at=datetime.now(UTC),
             )
 
-    _told(run_on_store(config, database, act))
-
-
-def rollback_model(
-    version: int | None, config: Path | None, database: str | None, *, reason: str, by: str | None
-) -> None:
-    """Go back to a version that was in use before.
-
-    Raises:
-        VerbError: It is refused.
-    """
-
-    async def act(store: Database) -> Move:
-        async with store.write() as connection:
-            return await rollback(
-                connection, version, reason=reason, actor=by or getpass.getuser(), at=datetime.now(UTC)
-            )
-
-    _told(run_on_store(config, database, act))
-
-
-def _told(move: Move) -> None:
-    Console().print(
-        f"Model {move.version} is in use instead of {move.before}; a running daemon takes it over with its "
-        "next forecasts."
-    )
+    tell(run_on_store(config, database, act))
 
 
 def _table(found: tuple[ModelVersion, ...], moves: tuple[Move, ...], using: int | None) -> Table:

@@ -26,6 +26,14 @@ from monitors.reading import Reading, State
 EXIT = {State.OK: 0, State.WARN: 0, State.BREACH: 1, State.NO_DATA: 2}
 PICTURES = (".png", ".svg", ".pdf")
 LARGEST_RETURN = 10.0  # a fraction a period; more is money, or per cent
+LEFT_OUT = "left out"  # what a reading did not look at is said even where the rest is in order
+STAND_INS = {
+    "yurdakul_chi_square": " (chi-square)",
+    "kolmogorov_independent": " (independent)",
+    "kolmogorov_effective_n": " (effective n)",
+}
+"""Marks of p-values that do not come from the reference's own windows."""
+
 STYLE = {State.OK: "green", State.WARN: "yellow", State.BREACH: "bold red", State.NO_DATA: "blue"}
 
 
@@ -56,6 +64,12 @@ def drift(reference: Path, current: Path, columns: Sequence[str], *, json: bool,
     ]
     if gone := [name for name in names if name not in new.numeric()]:
         notes.append(f"No numbers in {current.name}: {', '.join(gone)}")
+    methods = {one.evidence.method for one in report.readings if one.evidence}
+    if methods & set(STAND_INS):
+        notes.append(
+            f"{reference.name} holds too few windows as long as {current.name} for a null of its own: PSI by "
+            "Yurdakul's chi-square rule, which takes values as independent; KS by effective sample sizes."
+        )
     title = f"{current.name} against {reference.name}"
     return _tell(title, report.readings, report.verdict, notes, json=json)
 
@@ -169,7 +183,7 @@ def _tell(
     console.print(_table(title, readings))
     for one in readings:
         why = " ".join(filter(None, (one.reason.value if one.reason else "", one.detail)))
-        if why and one.state is not State.OK:
+        if why and (one.state is not State.OK or LEFT_OUT in why):
             console.print(Text(f"{one.metric} {one.subject}: {why}", style="dim"))
     for note in notes:
         console.print(note, markup=False)
@@ -199,7 +213,7 @@ def _chance(reading: Reading) -> str:
     if evidence is None:
         return ""
     if evidence.p_value is not None:
-        return f"p = {evidence.p_value:.2g}"
+        return f"p = {evidence.p_value:.2g}{STAND_INS.get(evidence.method, '')}"
     return f"e = {evidence.e_value:.3g}"
 
 

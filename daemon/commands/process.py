@@ -35,7 +35,8 @@ from daemon.post import post
 from daemon.replay import History, make_history, replay
 from daemon.storage.database import Database
 from daemon.storage.gates import GateStore
-from daemon.storage.migrate import require_newest, upgrade
+from daemon.storage.migrate import upgrade
+from daemon.storage.schema_version import require_newest
 from daemon.summary import Summary, summarise
 from daemon.web.server import Server
 from market.exchange import Exchange, load_exchange

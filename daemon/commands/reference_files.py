@@ -1,35 +1,14 @@
-"""Reference files: who belonged to an index when, and to which sector a ticker belongs."""
+"""Reference files: to which sector a ticker belongs."""
 
 from __future__ import annotations
 
 import csv
 import gzip
 from collections.abc import Iterator
-from contextlib import suppress
-from datetime import date
 from io import StringIO
 from pathlib import Path
 
-from backtest.survivorship import Membership
 from daemon.commands.data_file import DataFileError
-
-
-def read_members(path: Path) -> tuple[Membership, ...]:
-    """Read the spells of an index: columns `ticker`, `start_date`, `end_date`, the last empty while it lasts.
-
-    Raises:
-        DataFileError: The file or one of its dates cannot be used.
-    """
-    spells = []
-    for row, line in _rows(path, ("ticker", "start_date", "end_date")):
-        first = _day(path, row, "start_date", line["start_date"])
-        last = _day(path, row, "end_date", line["end_date"])
-        if first is None:
-            raise DataFileError(f"{path}: column 'start_date', row {row} is empty; fill it")
-        if last is not None and last < first:
-            raise DataFileError(f"{path}: row {row} ends on {last}, before it starts on {first}; correct it")
-        spells.append(Membership(line["ticker"], first, last))
-    return tuple(spells)
 
 
 def read_sectors(path: Path) -> dict[str, str]:
@@ -67,13 +46,3 @@ def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, 
         if not cells["ticker"]:
             raise DataFileError(f"{path}: column 'ticker', row {row} is empty; fill it")
         yield row, cells
-
-
-def _day(path: Path, row: int, column: str, written: str) -> date | None:
-    if not written:
-        return None
-    with suppress(ValueError):
-        return date.fromisoformat(written)
-    raise DataFileError(
-        f"{path}: column {column!r}, row {row} is {written!r}; give an ISO date, as 2013-01-02"
-    )

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from alerts.alert import Alert, AlertState, evaluate, firing
+from alerts.alert import Alert, AlertState, firing
+from alerts.evaluation import evaluate
 from alerts.group import Group
 from alerts.message import Event, Severity
 from alerts.notice import Notice

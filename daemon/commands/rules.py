@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
+import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -24,14 +25,14 @@ from alerts.rulebook import Rulebook
 from daemon.commands.exit_codes import REFUSED
 from daemon.commands.rehearsal import Day, Rehearsal, Rehearsing
 from daemon.commands.terminal import STATE_STYLE
-from daemon.configuration.alert_checks import doubts
+from daemon.configuration.alert_checks import doubts, untold
 from daemon.configuration.config import load_settings
 from daemon.configuration.settings import Settings
 from daemon.delivery.channels import channel_levels
 from daemon.storage.database import Database
-from daemon.storage.migrate import require_newest
 from daemon.storage.readings import reading_of
 from daemon.storage.schema import readings, runs
+from daemon.storage.schema_version import require_newest
 from daemon.web.status import to_plain
 from monitors.metrics import METRICS
 
@@ -50,8 +51,12 @@ def check(config: Path | None, *, json: bool) -> int:
     settings = load_settings(config)
     rules, doubtful = settings.rule_set(), tuple(doubts(settings))
     sentences = {rule.name: explain(rule, METRICS.get(rule.metric, "")) for rule in rules}
+    silent = {rule.name: why for rule, why in untold(settings)}
     if json:
-        plain = [{**to_plain(rule), "sentence": sentences[rule.name]} for rule in rules]
+        plain = [
+            {**to_plain(rule), "sentence": sentences[rule.name], "untold": silent.get(rule.name, "")}
+            for rule in rules
+        ]
         _print_json({"rules": plain, "doubts": list(doubtful)})
         return REFUSED if doubtful else 0
     console = _console(110)
@@ -62,6 +67,9 @@ def check(config: Path | None, *, json: bool) -> int:
         console.print()
     where = config or "the defaults"
     console.print(f"{len(rules)} rules of {where} are in force.")
+    if silent:
+        text = "Nobody is told of these; the page and `forewarn alerts list` show them: "
+        console.print(Text(text + ", ".join(silent) + ".", style="dim"))
     for doubt in doubtful:
         console.print(Text(f"Probably not meant: {doubt}.", style="yellow"))
     return REFUSED if doubtful else 0
@@ -73,9 +81,13 @@ def rehearse(
     """Print what the rules would have done about the stored readings.
 
     Raises:
+        BadParameter: The span ends before it begins.
         ConfigError: The configuration cannot be used.
         DatabaseError: The store cannot be read.
     """
+    first, last = span
+    if first and last and first > last:
+        raise typer.BadParameter(f"--from {first} is after --to {last}; swap them")
     settings = load_settings(config)
     started = time.perf_counter()
     found = asyncio.run(_rehearse(settings, database, span, quiet=json))

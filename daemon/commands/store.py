@@ -13,7 +13,7 @@ from rich.console import Console
 
 from daemon.configuration.config import load_settings
 from daemon.storage.database import Database
-from daemon.storage.migrate import require_newest
+from daemon.storage.schema_version import require_newest
 
 T = TypeVar("T")
 

@@ -14,6 +14,9 @@ from rich.text import Text
 from daemon.summary import Pause, Summary
 from trading.gate import GateState
 
+SHOWN = 10
+"""Findings that the summary names; the others are counted."""
+
 STATE_STYLE = {
     GateState.ACTIVE: "bold green",
     GateState.UNKNOWN: "bold blue",
@@ -63,6 +66,8 @@ def print_summary(console: Console, summary: Summary, name: str, seconds: float)
     console.print()
     console.print(Text(f"{name}: {span}", style="bold"))
     console.print(_totals(summary))
+    if summary.left_out:
+        console.print(_left_out(summary.left_out))
     console.print(_pauses(summary.pauses) if summary.pauses else Text("Trading was never paused."))
     console.print(_years(summary))
     console.print(_money(summary))
@@ -74,6 +79,15 @@ def _totals(summary: Summary) -> Text:
         f"{summary.sessions:,} sessions, {summary.forecasts:,} forecasts, {summary.trades:,} trades, "
         f"{summary.readings:,} readings, {summary.fired:,} alerts fired and {summary.resolved:,} resolved\n"
     )
+
+
+def _left_out(words: tuple[str, ...]) -> Text:
+    lines = Text("Bars that cannot be right and were left out\n", style="bold")
+    for one in words[:SHOWN]:
+        lines.append(f"  {one}\n", style="not bold")
+    if len(words) > SHOWN:
+        lines.append(f"  and {len(words) - SHOWN} more: see --json\n", style="not bold dim")
+    return lines
 
 
 def _pauses(pauses: tuple[Pause, ...]) -> Text:

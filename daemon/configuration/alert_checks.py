@@ -59,6 +59,38 @@ def doubts(settings: Settings) -> Iterator[str]:
                 f"alerts.routes.{route.name}: every channel it names asks for more than "
                 f"{route.severities[-1]} (min_severity), so it tells nothing"
             )
+    if not any(settings.channels.of(name).enabled for name in kinds()):
+        yield (
+            "channels: none is enabled, so nobody is told of any alert; set channels.NAME.enabled = true "
+            f"for one of {', '.join(kinds())}"
+        )
+        return
+    for rule, why in untold(settings):
+        if rule.severity is not Severity.INFO:
+            yield f"rules.{rule.name}: {why}, so nobody is told"
+
+
+def untold(settings: Settings) -> Iterator[tuple[Rule, str]]:
+    """Yield the rules whose alerts no channel is told of, and why.
+
+    Those of severity info are meant so in the defaults: they stand on the page.
+    """
+    tables = ((name, settings.channels.of(name)) for name in kinds())
+    levels = tuple((name, table.min_severity) for name, table in tables if table.enabled)
+    routing = settings.routing(levels)
+    for rule in settings.rule_set():
+        route = routing.find(rule.severity, rule.name, rule.place)
+        if route is None:
+            yield (
+                rule,
+                f'no route takes severity {rule.severity}; end alerts.routes with one of rules = ["*"]',
+            )
+        elif not routing.open(route.channels, rule.severity):
+            asked = [
+                f"channels.{name}.min_severity = {least}" for name, least in levels if name in route.channels
+            ]
+            why = f"{', '.join(asked)}; lower one of them" if asked else "no channel is enabled"
+            yield rule, f"no channel takes severity {rule.severity} ({why})"
 
 
 def _rule_problems(rule: Rule, names: set[str], written: set[str]) -> Iterator[str]:

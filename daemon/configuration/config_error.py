@@ -64,23 +64,51 @@ def _meant(location: tuple[int | str, ...]) -> str:
     """Say which key was probably meant, or that a secret does not belong here."""
     name, table = str(location[-1]), ".".join(str(part) for part in location[:-1])
     for secret, owner in SECRETS.items():
-        if table == owner and name in secret.split("_"):
-            return f"; a secret is never written here, set {PREFIX}{secret.upper()}"
+        is_here = table == owner or "_" in name
+        if is_here and secret != name and f"_{name}_" in f"_{secret}_":
+            variable = f"{PREFIX}{secret.upper()}"
+            return (
+                f"; a secret is never written here, set {variable}, or {variable}_FILE to the file it is in"
+            )
     known = set(_fields(location[:-1]))
     return nearest(name, known - {"secrets"} | set(SECRETS) if not table else known)
 
 
 def _valid(problem: ErrorDetails) -> str:
-    """Return the valid value nearest to the one that was given, as the end of a sentence; "" for none."""
+    """Return the valid value nearest to the one that was given, as the end of a sentence.
+
+    Where none is near, as to a word where a number belongs, it is the key's default; "" where it has none.
+    """
     limits = problem.get("ctx", {})
     if problem["type"] in {"enum", "literal_error"}:
         valid = [word.strip("'") for word in str(limits["expected"]).replace(" or ", ", ").split(", ")]
         near = difflib.get_close_matches(str(problem["input"]).lower(), valid, n=1, cutoff=0.5)
-        return f"; did you mean {near[0]!r}?" if near else ""
+        if near:
+            return f"; did you mean {near[0]!r}?"
+    if problem["type"] == "int_from_float":
+        return f"; the nearest is {round(problem['input'])}"
     for limit in ("ge", "le"):
         if limit in limits:
             return f"; the nearest is {limits[limit]:g}"
-    return ""
+    default = _default(problem["loc"])
+    return f"; the default is {default}" if default else ""
+
+
+def _default(location: tuple[int | str, ...]) -> str:
+    """Return a key's default as TOML has it; "" where it has none, or where it is not one word or number."""
+    field, key = _fields(location[:-1]).get(str(location[-1])), str(location[-1])
+    default = field.default if field else None
+    if location[0] == "rules" and len(location) == 3:
+        default = DEFAULT_RULES.get(str(location[1]), {}).get(key, default)
+    match default:
+        case bool():
+            return str(default).lower()
+        case str() if default and field and field.repr:
+            return f'"{default}"'
+        case int() | float():
+            return f"{default:g}"
+        case _:
+            return ""
 
 
 def _shown(location: tuple[int | str, ...]) -> bool:

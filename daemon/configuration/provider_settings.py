@@ -7,7 +7,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from daemon.configuration.section import Section
-from market.guard import Limits
+from market.limits import Limits
 
 ProviderName = Literal["yahoo", "eodhd", "finnhub", "file", "sample"]
 
@@ -47,6 +47,13 @@ class EodhdSettings(ProviderSettings):
     """How EODHD is asked."""
 
     url: str = Field("https://eodhd.com/api/", pattern=r"^https?://[^?#\s]+$")
+
+
+class FinraSettings(ProviderSettings):
+    """How FINRA's daily short-volume files are asked for."""
+
+    url: str = Field("https://cdn.finra.org/equity/regsho/daily/", pattern=r"^https?://[^?#\s]+$")
+    requests_per_second: float = Field(1.0, gt=0, le=1000)
 
 
 class FinnhubSettings(ProviderSettings):

@@ -17,10 +17,17 @@ from alerts.rule import Rule
 from alerts.silence import Window
 from daemon.configuration.alert_settings import AlertSettings, RuleSettings
 from daemon.configuration.delivery_settings import DeliverySettings
-from daemon.configuration.provider_settings import EodhdSettings, FinnhubSettings, ProviderName, YahooSettings
+from daemon.configuration.provider_settings import (
+    EodhdSettings,
+    FinnhubSettings,
+    FinraSettings,
+    ProviderName,
+    YahooSettings,
+)
 from daemon.configuration.section import Section
 from forecaster.target import Target
 from market.universe import read_universe
+from monitors.reference_policy import Policy
 
 PREFIX = "FOREWARN_"
 INGEST_KEY = "ingest_key"
@@ -53,9 +60,15 @@ class MarketSettings(Section):
     tickers: tuple[str, ...] = ()
     sectors: dict[str, SectorName] = Field(default_factory=dict)
     history_sessions: int = Field(1060, ge=300)
+    short_volume: Literal["none", "finra", "folder"] = "none"
+    short_volume_folder: str = ""
+    splits_file: str = ""
+    minutes_file: str = ""
+    customers_file: str = ""
     yahoo: YahooSettings = YahooSettings()
     eodhd: EodhdSettings = EodhdSettings()
     finnhub: FinnhubSettings = FinnhubSettings()
+    finra: FinraSettings = FinraSettings()
 
     @field_validator("fallback", mode="before")
     @classmethod
@@ -87,6 +100,8 @@ class MarketSettings(Section):
         for key, names in (("provider", (self.provider,)), ("fallback", self.fallback)):
             if "file" in names and not self.prices_file:
                 raise ValueError(f'{key} = "file" needs prices_file; name a Parquet or CSV file')
+        if self.short_volume == "folder" and not self.short_volume_folder:
+            raise ValueError('short_volume = "folder" needs short_volume_folder; name it')
         return self
 
 
@@ -135,6 +150,7 @@ class MonitorSettings(Section):
     """What the monitors look at."""
 
     window_sessions: int = Field(20, ge=5)
+    reference: Policy = Policy.ROLLING
     false_alarms_per_year: float = Field(0.25, gt=0, le=12)
     max_missing: float = Field(0.2, ge=0, le=1)
     keep_calls_days: int = Field(400, ge=90)

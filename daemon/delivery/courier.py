@@ -35,6 +35,12 @@ from daemon.storage.stored_message import UNREADABLE, read_message
 LOOK_S: Final = 1.0
 """Seconds between two looks into the outbox when nothing wakes the courier."""
 
+DOUBTFUL: Final = 5
+"""Messages in doubt that are enough to probe a failing channel with: to ask about them harms nobody.
+
+A receiver that hangs would otherwise put one message after another in doubt, none of which may be folded.
+"""
+
 Sleep = Callable[[float], Awaitable[None]]
 Tally = Callable[[str, Status], None]
 log = structlog.get_logger("delivery")
@@ -169,7 +175,12 @@ class Courier:
         # A failing channel is tried with what goes there by itself anyway; the rest is folded afterwards.
         later = {row.key for rows in self._plan(unsent, working=True).digests for row in rows}
         single = [row for row in free if row.key not in later] or free
-        return best_probe(single) if probing else most_urgent(single)
+        if not probing:
+            return most_urgent(single)
+        doubtful = {row.key for row in unsent if row.status is Status.UNKNOWN}
+        if len(doubtful) >= DOUBTFUL:
+            single = [row for row in free if row.key in doubtful]
+        return best_probe(single)
 
     def _plan(self, unsent: tuple[Unsent, ...], *, working: bool | None = None) -> Folding:
         """Decide what is superseded and what is folded; nothing is folded while the channel fails."""

@@ -170,9 +170,17 @@ class Feed:
             await self._observer.note(requests, session)
 
 
-def make_feed(settings: Settings, observer: Observer | None = None) -> Feed:
-    """Build the configured feed."""
-    requests: list[Request] = []
+def make_feed(
+    settings: Settings, observer: Observer | None = None, requests: list[Request] | None = None
+) -> Feed:
+    """Build the configured feed.
+
+    Args:
+        settings: Every setting.
+        observer: Who writes down how each call ended.
+        requests: Where requests that have ended are put, those of others among them.
+    """
+    requests = [] if requests is None else requests
     return Feed(
         make_sources(settings, requests.append),
         settings.market.asked(),

@@ -20,18 +20,21 @@ from daemon.live.health import Health
 from daemon.live.instance import Instance
 from daemon.live.loops import Loops
 from daemon.live.observer import Observer
-from daemon.live.outage import Outage
+from daemon.live.outage import STORE, Outage
 from daemon.live.probe import Probe
 from daemon.live.providers import provider_names
 from daemon.live.sessions import Sessions
 from daemon.live.slack_buttons_loop import listening, make_slack_buttons
+from daemon.outside_desk import make_outside
 from daemon.session import Pipeline
 from daemon.storage.database import Database
-from daemon.storage.migrate import require_newest, upgrade
+from daemon.storage.migrate import upgrade
 from daemon.storage.origin import OriginStore
+from daemon.storage.schema_version import require_newest
 from daemon.web.server import Server
 from daemon.web.tallies import Tallies
 from market.exchange import load_exchange
+from market.guard import Request
 
 log = structlog.get_logger("live")
 
@@ -47,6 +50,9 @@ async def run_live(settings: Settings, database: Database) -> None:
     """
     clock = SystemClock()
     health = Health(clock)
+    health.fail(STORE, "nothing has been written since the start")
+    outage = Outage(health)
+    database.failed = outage.hear
     compute = Compute.of(settings.executor.kind, settings.executor.workers)
     channels = make_channels(settings)
     tallies = Tallies()
@@ -60,22 +66,27 @@ async def run_live(settings: Settings, database: Database) -> None:
                 await OriginStore(connection).claim(wanted, database.name)
                 store_id = await OriginStore(connection).identity()
             exchange = await asyncio.to_thread(load_exchange, settings.market.calendar)
-            tickers = settings.market.asked()
             levels = tuple((channel.name, least) for channel, least in channels)
+            asked = tuple(channel for channel, _ in channels)
             observer = Observer(
                 database,
                 clock,
                 provider_names(settings.market),
-                tuple(channel.name for channel, _ in channels),
+                tuple(channel.name for channel in asked),
                 keep_days=settings.monitors.keep_calls_days,
             )
-            pipeline = Pipeline(database, settings, clock, compute, tickers, levels, observer)
+            requests: list[Request] = []
+            outside = await asyncio.to_thread(
+                make_outside, settings.market, exchange, live=True, told=requests.append
+            )
+            pipeline = Pipeline(
+                database, settings, clock, compute, settings.market.asked(), levels, observer, outside
+            )
             await pipeline.restore()
             pipeline.decided = decided = heard_by(log_decisions, tallies.decided)
-            outage = Outage(health)
             delivery = Delivery(
                 database,
-                tuple(channel for channel, _ in channels),
+                asked,
                 settings.delivery,
                 clock,
                 levels=dict(levels),
@@ -85,8 +96,15 @@ async def run_live(settings: Settings, database: Database) -> None:
             )
             tallies.breakers = delivery.breakers
             await delivery.recover()
-            feed = make_feed(settings, observer)
-            sessions = Sessions(database, settings, clock, pipeline, feed, exchange, levels)
+            sessions = Sessions(
+                database,
+                settings,
+                clock,
+                pipeline,
+                make_feed(settings, observer, requests),
+                exchange,
+                levels,
+            )
             await sessions.start()
             probe = Probe(database, clock, health, outage, instance.renew)
             await probe.look()
@@ -106,7 +124,6 @@ async def run_live(settings: Settings, database: Database) -> None:
             )
             server.ingest.open(pipeline.judge, delivery.wake, decided)
             log.info("started", store=database.name, page="http://{}:{}/".format(*server.address))
-            asked = tuple(channel for channel, _ in channels)
             buttons = make_slack_buttons(settings, asked, database, clock, health, delivery.wake, store_id)
             try:
                 async with checking(asked, health, delivery.distrust), listening(buttons):

@@ -44,6 +44,7 @@ class Outage:
         """Take the health that shows it; None where nobody looks."""
         self._health = health
         self.reason = ""
+        self.failures = 0
 
     def report(self, error: BaseException, *, where: str) -> None:
         """Say that the store could not be used by a loop."""
@@ -52,12 +53,28 @@ class Outage:
             log.error(
                 "the store cannot be used; nothing is sent until it works again", loop=where, reason=reason
             )
+        self.failures += 1
         self.reason = reason
         if self._health is not None:
             self._health.fail(STORE, reason)
 
-    def end(self) -> None:
-        """Say that the store was written."""
+    def hear(self, error: BaseException) -> None:
+        """Hear that a write failed: in that instant, whoever wrote it, and whatever becomes of the error."""
+        if is_outage(error):
+            self.report(error, where="a write")
+
+    def end(self, *, since: int) -> bool:
+        """Say that the store was written.
+
+        Args:
+            since: How many failures there were when that write began: a later one counts for more.
+
+        Returns:
+            Whether the store can be relied on.
+        """
+        if self.failures != since:
+            return False
         if self.reason:
             log.info("the store works again", reason=self.reason)
         self.reason = ""
+        return True

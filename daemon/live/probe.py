@@ -44,6 +44,7 @@ class Probe:
         Raises:
             InstanceError: Another process took the store over while it did not answer.
         """
+        failures = self._outage.failures
         try:
             async with self._database.write() as connection:
                 await beat(connection, STORE, self._clock.now())
@@ -54,7 +55,8 @@ class Probe:
                 raise
             self._outage.report(error, where=STORE)
             return False
-        self._outage.end()
+        if not self._outage.end(since=failures):  # another write has failed meanwhile
+            return False
         self._health.stamp(STORE, within_s=WITHIN_S, note="can be written")
         return True
 

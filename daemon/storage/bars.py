@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from daemon.storage.database import number
 from daemon.storage.schema import bar_revisions, bars, sessions
 from market.panel import FIELDS, FloatArray, Panel
-from market.revisions import RESTATED, Revision
+from market.revisions import RESTATED, Revision, RevisionKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,11 @@ class BarStore:
     async def _rows_of(self, days: set[date]) -> dict[tuple[date, str], dict[str, Any]]:
         found = await self._connection.execute(select(bars).where(bars.c.session.in_(sorted(days))))
         return {(row.session, row.ticker): dict(row._mapping) for row in found}
+
+    async def split_factors(self) -> dict[str, float]:
+        """Return by ticker the newest shares for one of the kept unit, where they differ."""
+        split = RevisionKind.SPLIT.value
+        return {ticker: factor for (ticker, kind), factor in (await self._factors()).items() if kind == split}
 
     async def _factors(self) -> dict[tuple[str, str], float]:
         """Return the newest factor of each ticker and kind that has one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ CONNECT_S = 5.0
 COMMAND_S = 60.0
 """Seconds a Postgres statement may take; one that takes longer is given up."""
 
+LATE_S = 1.0
+"""Seconds a writing transaction may wait to begin before that is said to whoever listens."""
+
 UNREACHABLE = (OSError, DBAPIError)
 
 
@@ -38,6 +41,9 @@ class Database:
 
     SQLite has exactly one writing connection; every writing transaction takes the write lock when it begins,
     so that no reader is ever upgraded and no transaction fails half way for want of a lock.
+
+    Attributes:
+        failed: Is told of every write that fails, in that instant, and of one that cannot begin in time.
     """
 
     def __init__(self, url: str, *, durable: bool = True) -> None:
@@ -59,6 +65,7 @@ class Database:
         self._reader = self._writer if self._in_memory else self._reading_engine()
         self._lock = asyncio.Lock()
         self._was_there = False
+        self.failed: Callable[[Exception], None] = lambda error: None
 
     @property
     def name(self) -> str:
@@ -95,13 +102,15 @@ class Database:
         Raises:
             DatabaseError: The database cannot be reached, or its SQLite file is gone since it was opened.
         """
-        if (
-            self._was_there and self.is_missing()
-        ):  # what is written to a deleted file is lost without an error
-            raise DatabaseError(f"cannot write {self.name}: its file is gone; bring it back, or restart")
-        async with self._lock, self._begin(self._writer) as connection:
-            self._was_there = True
-            yield connection
+        try:
+            if self._was_there and self.is_missing():  # what a deleted file is given is lost without an error
+                raise DatabaseError(f"cannot write {self.name}: its file is gone; bring it back, or restart")
+            async with self._lock, self._begin_to_write() as connection:
+                self._was_there = True
+                yield connection
+        except Exception as error:
+            self.failed(error)
+            raise
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -124,6 +133,17 @@ class Database:
         await self._writer.dispose()
         if self._is_sqlite and not self._in_memory:
             await self._reader.dispose()
+
+    @asynccontextmanager
+    async def _begin_to_write(self) -> AsyncIterator[AsyncConnection]:
+        late = DatabaseError(f"cannot write {self.name}: it is locked, or does not answer")
+        alarm = asyncio.get_running_loop().call_later(LATE_S, lambda: self.failed(late))
+        try:
+            async with self._begin(self._writer) as connection:
+                alarm.cancel()
+                yield connection
+        finally:
+            alarm.cancel()
 
     @asynccontextmanager
     async def _begin(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:

@@ -47,7 +47,14 @@ class FeatureStore:
         Raises:
             ValueError: A vector was made by another set of features.
         """
-        found = await self._connection.execute(select(features).where(features.c.session >= first))
+        return await self.between(first, date.max, universe, feature_set)
+
+    async def between(
+        self, first: date, last: date, universe: tuple[str, ...], feature_set: str
+    ) -> dict[date, FloatArray]:
+        """Return the matrices from a session to another, both included, as `since` does."""
+        wanted = features.c.session.between(first, last)
+        found = await self._connection.execute(select(features).where(wanted))
         row_of = {ticker: i for i, ticker in enumerate(universe)}
         out: dict[date, FloatArray] = {}
         for session, ticker, packed, made_by in found:

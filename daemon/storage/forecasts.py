@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.storage.database import number
@@ -83,19 +83,25 @@ class ForecastStore:
             found: What the horizon brought.
             came: Whether that is what was asked, as `Label.came`.
         """
-        rows = [
-            {
-                "session": session,
-                "ticker": ticker,
-                "resolved": resolved,
-                "return_": number(float(found.return_[i])),
-                "median": number(found.median),
-                "came": number(float(came[i])),
-            }
-            for i, ticker in enumerate(tickers)
-        ]
+        key = {"session": session, "resolved": resolved}
+        told = zip(tickers, _told(found, came), strict=True)
+        rows = [key | {"ticker": ticker} | values for ticker, values in told]
         if rows:
             await self._connection.execute(insert(outcomes), rows)
+
+    async def correct(self, session: date, tickers: tuple[str, ...], found: Label, came: FloatArray) -> None:
+        """Write outcomes anew that follow from corrected or late bars; one that was not written stays so.
+
+        Args:
+            session: The session of the forecasts.
+            tickers: The tickers forecast, in the order of the label's arrays.
+            found: What the horizon brought.
+            came: Whether that is what was asked, as `Label.came`.
+        """
+        key = (outcomes.c.session == session) & (outcomes.c.ticker == bindparam("of"))
+        told = zip(tickers, _told(found, came), strict=True)
+        rows = [{"of": ticker} | values for ticker, values in told]
+        await self._connection.execute(update(outcomes).where(key), rows)
 
     async def resolved_on(self, resolved: date) -> tuple[tuple[str, float, float, bool, str], ...]:
         """Return (ticker, stated probability, outcome, whether up was forecast, regime) of what came."""
@@ -121,6 +127,12 @@ class ForecastStore:
             (row.ticker, row.probability, row.came, row.direction == Direction.UP, row.regime)
             for row in found
         )
+
+
+def _told(found: Label, came: FloatArray) -> list[dict[str, float | None]]:
+    median = number(found.median)
+    pairs = zip(found.return_.tolist(), came.tolist(), strict=True)
+    return [{"return_": number(one), "median": median, "came": number(it)} for one, it in pairs]
 
 
 def _float(value: float | None) -> float:

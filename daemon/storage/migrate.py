@@ -1,4 +1,4 @@
-"""Migrating: bring a store to the schema this version needs, or say that it is behind."""
+"""Migrating: bring a store to the schema this version needs."""
 
 from __future__ import annotations
 
@@ -22,22 +22,6 @@ async def upgrade(database: Database) -> None:
     """
     async with database.write() as connection:
         await connection.run_sync(_upgrade, database.name)
-
-
-async def require_newest(database: Database) -> None:
-    """Check that the store has the schema this version needs.
-
-    Raises:
-        DatabaseError: It has not; the text names the command that upgrades it.
-    """
-    async with database.read() as connection:
-        found = await connection.run_sync(_revision)
-    newest = ScriptDirectory.from_config(_config()).get_current_head()
-    if found != newest:
-        raise DatabaseError(
-            f"{database.name} has schema {found or 'none'}, this version needs {newest}; "
-            "run `forewarn db upgrade` with the same --database"
-        )
 
 
 def _upgrade(connection: Connection, name: str) -> None:

@@ -1,52 +1,12 @@
-"""Models as stored: every version ever fitted, and which was in use since when."""
+"""The models as stored: every version ever fitted."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from datetime import date, datetime
-from enum import StrEnum
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from daemon.storage.schema import model_moves, models
+from daemon.storage.schema import models
 from forecaster.model_version import ModelVersion
-
-
-class Action(StrEnum):
-    """How a version came into use."""
-
-    FIRST = "first"
-    RENEW = "renew"
-    PROMOTE = "promote"
-    ROLLBACK = "rollback"
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One version taking the place of another.
-
-    Attributes:
-        at: When, aware UTC.
-        session: From whose forecasts on; None for the next one.
-        action: How it came.
-        version: In use from here on.
-        before: In use until then; None for none.
-        actor: Who decided: `forewarn`, or a person.
-        reason: Why.
-        e_value: Of the challenge; None where there was none.
-        gain: Nats per forecast saved in it.
-    """
-
-    at: datetime
-    session: date | None
-    action: Action
-    version: int
-    before: int | None
-    actor: str
-    reason: str
-    e_value: float | None = None
-    gain: float | None = None
 
 
 class ModelStore:
@@ -87,28 +47,3 @@ class ModelStore:
             await self._connection.execute(select(models.c.parameters).where(models.c.version == last))
         ).scalar()
         return None if found is None else ModelVersion.from_dict(found)
-
-    async def move(self, move: Move) -> None:
-        """Put a version into use."""
-        newest = (await self._connection.execute(select(func.max(model_moves.c.seq)))).scalar()
-        row = {name: getattr(move, name) for name in Move.__dataclass_fields__}
-        await self._connection.execute(
-            insert(model_moves), [row | {"seq": (newest or 0) + 1, "action": move.action.value}]
-        )
-
-    async def last_move(self) -> Move | None:
-        """Return how the version in use came into use; None where none is."""
-        query = select(model_moves).order_by(model_moves.c.seq.desc()).limit(1)
-        row = (await self._connection.execute(query)).first()
-        return None if row is None else _move(row._mapping)
-
-    async def moves(self) -> tuple[Move, ...]:
-        """Return every move, oldest first."""
-        found = await self._connection.execute(select(model_moves).order_by(model_moves.c.seq))
-        return tuple(_move(row._mapping) for row in found)
-
-
-def _move(row: object) -> Move:
-    stored = dict(row)  # type: ignore[call-overload]
-    stored.pop("seq")
-    return Move(**stored | {"action": Action(stored["action"])})

@@ -103,6 +103,20 @@ bar_revisions = Table(
     comment="What a provider told otherwise later, and the bars that it replaced.",
 )
 
+outside = Table(
+    "outside",
+    metadata,
+    Column("session", Date, primary_key=True, comment="by whose close it was known"),
+    Column("ticker", String(32), primary_key=True),
+    Column("told_of", Date, nullable=False, comment="the session that it tells of"),
+    Column("known_at", UtcDateTime, nullable=False, comment="since when the store knows it"),
+    Column("off_exchange_volume", Double, comment="share of the volume"),
+    Column("short_volume", Double, comment="share of the volume, part of the one above"),
+    Column("premarket_volume", Double, comment="share of the session's volume"),
+    Column("postmarket_volume", Double, comment="share of the session's volume"),
+    comment="What was traded off exchange, and before and after the session.",
+)
+
 features = Table(
     "features",
     metadata,
@@ -146,7 +160,7 @@ model_moves = Table(
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("at", UtcDateTime, nullable=False),
     Column("session", Date, comment="from whose forecasts on; NULL for the next one"),
-    Column("action", String(16), nullable=False, comment="as daemon.storage.models.Action"),
+    Column("action", String(16), nullable=False, comment="as daemon.storage.moves.Action"),
     Column("version", Integer, nullable=False, comment="in use from here on"),
     Column("before", Integer, comment="in use until then; NULL for none"),
     Column("e_value", Double, comment="of the challenge; NULL where there was none"),

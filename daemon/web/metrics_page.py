@@ -43,9 +43,10 @@ async def metrics_page(database: Database, health: Health, clock: Clock, tallies
             *await _session(connection),
             *await _alerts(connection),
             *await _outbox(connection, clock.now()),
-            *_gate(GateStatus.of(await GateStore(connection).read()).doubted(health.doubt(STORE))),
         ]
-    return _written([*stored, *_process(health, tallies)], tallies)
+        saved = GateStatus.of(await GateStore(connection).read())
+    gate = saved.doubted(health.doubt(STORE))  # last, for what failed meanwhile
+    return _written([*stored, *_gate(gate), *_process(health, tallies)], tallies)
 
 
 def without_store(health: Health, tallies: Tallies) -> bytes:

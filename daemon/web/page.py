@@ -10,8 +10,10 @@ from typing import Final
 from urllib.parse import quote
 
 from daemon.live.health import LoopHealth
+from daemon.web import page_alerts
 from daemon.web import page_sections as sections
 from daemon.web.page_html import Html, element, join
+from daemon.web.page_parts import card
 from daemon.web.page_words import MEANING, count, duration, instant
 from daemon.web.status import GateStatus, Status
 from trading.gate import GateState
@@ -44,7 +46,10 @@ def render(status: Status, *, refresh_s: int, still: bool = False) -> str:
         _banner(status.gate),
         _totals(status),
         sections.equity(status),
-        element("div", sections.alerts(status.firing), sections.last_session(status.session), class_="pair"),
+        element(
+            "div", page_alerts.firing(status.firing), sections.last_session(status.session), class_="pair"
+        ),
+        *page_alerts.beside((*status.waiting, *status.resolved), status.silences, status.at),
         sections.pauses(summary.pauses, status.moves),
         sections.monitors(status.readings),
         sections.process(status),
@@ -61,7 +66,7 @@ def render_unreadable(reason: str, loops: tuple[LoopHealth, ...], *, at: datetim
     main = element(
         "main",
         _banner(GateStatus.unknown(reason), "The store cannot be read; take it that no order should pass."),
-        sections.card("Process", sections.loops(loops, at)),
+        card("Process", sections.loops(loops, at)),
     )
     top = _top(element("span", "Store unreadable", class_="chip breach"))
     foot = _footer(("Forewarn",), at, _reloading(refresh_s, still=False))

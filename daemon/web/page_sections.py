@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from itertools import groupby
 
-from alerts.rule import Action
 from daemon.live.health import LoopHealth
 from daemon.summary import Pause
 from daemon.web.page_chart import chart
 from daemon.web.page_html import Html, element, join
+from daemon.web.page_parts import card, chip, dot, empty, facts_list, fold, small, table
 from daemon.web.page_words import (
     MONITORS,
     amount,
@@ -24,17 +23,11 @@ from daemon.web.page_words import (
     progress,
     usd,
 )
-from daemon.web.status import GateMove, OpenAlert, SessionFacts, Status
+from daemon.web.status import GateMove, SessionFacts, Status
 from monitors.reading import Reading, State
 
 OPEN_PAUSES = 8
 EVIDENT_P = 0.01
-ACTIONS = {
-    Action.NOTIFY: "tells, does not pause",
-    Action.REDUCE_ONLY: "pauses trading while it fires",
-    Action.CLOSE_ONLY: "pauses trading until a person lifts it",
-    Action.HALT: "halts trading until a person lifts it",
-}
 WORST_FIRST = (State.BREACH, State.WARN, State.NO_DATA, State.OK)
 
 
@@ -42,7 +35,7 @@ def equity(status: Status) -> Html:
     """The equity curve, both books."""
     points, summary = status.equity, status.summary
     if len(points) < 2:
-        return card("Equity", _empty("The curve begins with the second settled session."))
+        return card("Equity", empty("The curve begins with the second settled session."))
     newest = points[-1]
     legend = element(
         "div",
@@ -59,18 +52,10 @@ def equity(status: Status) -> Html:
     return card("Equity, USD", legend, chart(points, summary.pauses), note)
 
 
-def alerts(found: tuple[OpenAlert, ...]) -> Html:
-    """The alerts that fire, one entry a rule."""
-    if not found:
-        return card("Open alerts", _empty("No alert fires."))
-    groups = [list(group) for _, group in groupby(found, key=lambda alert: alert.rule)]
-    return card("Open alerts", element("ul", *map(_rule, groups), class_="rows"), note=str(len(found)))
-
-
 def last_session(facts: SessionFacts | None) -> Html:
     """What the newest session brought."""
     if facts is None:
-        return card("Last session", _empty("No session has been stored yet."))
+        return card("Last session", empty("No session has been stored yet."))
     calls, readings = facts.forecasts, facts.readings
     rows = [
         ("Session", f"{facts.session} ({facts.calendar})"),
@@ -119,12 +104,12 @@ def process(status: Status) -> Html:
 def loops(found: tuple[LoopHealth, ...], now: datetime) -> Html:
     """The loops' health."""
     if not found:
-        return _empty("No loop has reported yet.")
+        return empty("No loop has reported yet.")
     rows = (
         element(
             "li",
             chip("ok", "In time") if loop.ok else chip("breach", "Late"),
-            element("div", element("b", loop.name), _small(progress(loop, now) + _dot(loop.note))),
+            element("div", element("b", loop.name), small(progress(loop, now) + dot(loop.note))),
             class_="row",
         )
         for loop in found
@@ -136,17 +121,17 @@ def pauses(found: tuple[Pause, ...], moves: tuple[GateMove, ...]) -> Html:
     """Every pause, newest first, and the gate's own record."""
     rows = [_pause(pause) for pause in reversed(found)]
     head = ("From", "To", "Sessions", "Gate", "Why")
-    body: list[Html] = [_empty("Trading has not been paused.")] if not rows else []
+    body: list[Html] = [empty("Trading has not been paused.")] if not rows else []
     if rows:
         body.append(table(head, rows[:OPEN_PAUSES]))
     if len(rows) > OPEN_PAUSES:
         body.append(
-            _fold(f"{count(len(rows) - OPEN_PAUSES, 'earlier pause')}", table(head, rows[OPEN_PAUSES:]))
+            fold(f"{count(len(rows) - OPEN_PAUSES, 'earlier pause')}", table(head, rows[OPEN_PAUSES:]))
         )
     if moves:
         record = [_move(move) for move in moves]
         body.append(
-            _fold(
+            fold(
                 f"The gate's last {count(len(moves), 'transition')}",
                 table(("Epoch", "When", "From", "To", "By", "Why"), record),
             )
@@ -157,40 +142,13 @@ def pauses(found: tuple[Pause, ...], moves: tuple[GateMove, ...]) -> Html:
 def monitors(readings: tuple[Reading, ...]) -> Html:
     """The newest readings, one card a monitor."""
     if not readings:
-        return card("Readings", _empty("The monitors have not spoken yet."))
+        return card("Readings", empty("The monitors have not spoken yet."))
     names = [*MONITORS, *sorted({one.monitor for one in readings} - set(MONITORS))]
     cards = [
         _monitor(name, mine) for name in names if (mine := [one for one in readings if one.monitor == name])
     ]
     columns = (element("div", *column, class_="stack") for column in (cards[::2], cards[1::2]))
     return element("div", *columns, class_="pair")
-
-
-def card(title: str, *body: str, note: str = "") -> Html:
-    """Return a titled card."""
-    heading = element("h2", title, *([element("span", note, class_="note")] if note else []))
-    return element("section", heading, *body, class_="card")
-
-
-def chip(kind: str, words: str) -> Html:
-    """Return a small coloured label; the words say what the colour says."""
-    return element("span", words, class_=f"chip {kind}")
-
-
-def facts_list(rows: Iterable[tuple[str, str]]) -> Html:
-    """Return names and values, one pair a line."""
-    pairs = (element("div", element("dt", name), element("dd", value)) for name, value in rows)
-    return element("dl", *pairs)
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Html:
-    """Return a table; on a phone each row becomes a block whose cells name their column."""
-    header = element("tr", *(element("th", name, scope="col") for name in head))
-    body = (
-        element("tr", *(element("td", cell, data_name=name) for name, cell in zip(head, row, strict=True)))
-        for row in rows
-    )
-    return element("table", element("thead", header), element("tbody", *body))
 
 
 def _book(kind: str, name: str, value: float, drawdown: float) -> Html:
@@ -200,29 +158,6 @@ def _book(kind: str, name: str, value: float, drawdown: float) -> Html:
         element("b", usd(value)),
         element("span", f"largest drawdown {percent(drawdown)}", class_="small"),
     )
-
-
-def _rule(group: list[OpenAlert]) -> Html:
-    first = group[0]
-    severity = first.severity.value if first.severity else "no_data"
-    words = severity.capitalize() if first.severity else "Retired"
-    action = ACTIONS[first.action] if first.action else "its rule is not in force any more"
-    began = min(alert.since for alert in group)
-    body = [
-        element("b", first.summary or first.rule),
-        _small(join(element("code", first.rule), _dot(action), _dot(f"since {began}"))),
-    ]
-    if first.false_alarms:
-        body.append(_small(f"By chance alone it {first.false_alarms}."))
-    if len(group) == 1:
-        body.append(_small(join(first.subject, ": ", element("b", amount(first.metric, first.value)))))
-    else:
-        listed = (
-            element("li", alert.subject, " ", element("b", amount(alert.metric, alert.value)))
-            for alert in group
-        )
-        body.append(_fold(count(len(group), "subject"), element("ul", *listed, class_="subjects")))
-    return element("li", chip(severity, words), element("div", *body), class_="row")
 
 
 def _monitor(name: str, readings: list[Reading]) -> Html:
@@ -251,15 +186,15 @@ def _folded(group: list[Reading]) -> Html:
     body = element(
         "div",
         element("b", metric_name(group[0].metric)),
-        _small(_states(group) + _dot(evident)),
-        _fold(f"All {len(group)}", rows),
+        small(_states(group) + dot(evident)),
+        fold(f"All {len(group)}", rows),
     )
     return element("li", chip(ordered[0].state.value, _state(ordered[0].state)), body, class_="row")
 
 
 def _reading(one: Reading, name: str) -> Html:
     size = f"n = {one.n:,}"
-    words = element("div", element("b", name), _small(chance(one)), _small(size + _dot(one.detail)))
+    words = element("div", element("b", name), small(chance(one)), small(size + dot(one.detail)))
     value = element(
         "div", element("b", amount(one.metric, one.value)), element("span", limit(one)), class_="value"
     )
@@ -281,22 +216,6 @@ def _move(move: GateMove) -> tuple[str, ...]:
 
 def _ended(end: date | None) -> str:
     return str(end) if end else "still paused"
-
-
-def _fold(words: str, body: Html) -> Html:
-    return element("details", element("summary", words), body)
-
-
-def _small(text: str) -> Html:
-    return element("p", text, class_="small")
-
-
-def _dot(text: str) -> str:
-    return f" \N{MIDDLE DOT} {text}" if text else ""
-
-
-def _empty(text: str) -> Html:
-    return element("p", text, class_="empty")
 
 
 def _state(state: State) -> str:

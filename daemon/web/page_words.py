@@ -27,6 +27,8 @@ METRICS: Final = {
     "drawdown": "Drawdown from peak",
     "ece": "Calibration error (ECE)",
     "calibration_gap": "Gap between confidence and hit rate",
+    "calibration_gap_by_regime": "Gap between confidence and hit rate, by regime",
+    "calibration_evidence_by_regime": "Bet that probabilities of some regime do not come true",
     "calibration_evidence": "Bet that probabilities do not come true",
     "execution_failure_rate": "Failed orders",
     "bars_missing_rate": "Missing bars",
@@ -58,7 +60,7 @@ MONITORS: Final = {
 FRACTIONS: Final = frozenset(
     {"drift_share", "drawdown", "win_rate_last_20", "hit_rate", "trade_drawdown", "turnover"}
 )
-POINTS: Final = frozenset({"ece", "calibration_gap"})
+POINTS: Final = frozenset({"ece", "calibration_gap", "calibration_gap_by_regime"})
 BELOW_IS_BAD: Final = ("win_rate_last_", "sharpe_", "hit_rate", "profit_factor", "expectancy")
 NO_DATA: Final = {
     NoData.TOO_FEW: "too few samples yet",

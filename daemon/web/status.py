@@ -13,30 +13,30 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.alert import AlertState
-from alerts.message import Severity
-from alerts.rule import Action, Rule
+from alerts.rule import Rule
+from alerts.silence import Silence
 from daemon.clock import Clock
 from daemon.live.health import Health, LoopHealth
 from daemon.live.outage import STORE
-from daemon.storage.alerts import AlertStore
 from daemon.storage.database import Database
 from daemon.storage.gates import GateStore
 from daemon.storage.models import ModelStore
+from daemon.storage.moves import MoveStore
 from daemon.storage.origin import OriginStore
 from daemon.storage.outbox import Status as Delivery
 from daemon.storage.readings import ReadingStore
 from daemon.storage.regimes import RegimeStore
 from daemon.storage.runs import RunStore
 from daemon.storage.schema import forecasts, gate_transitions, outbox, readings, sessions
+from daemon.storage.silences import SilenceStore
 from daemon.summary import Summary, summarise
+from daemon.web.status_alerts import SHOWN, OpenAlert, read_alerts, recently_over
 from daemon.web.status_curve import EquityPoint, read_curve
 from forecaster.forecast import Direction
 from monitors.reading import Reading, State
 from trading.gate import GLOBAL, Gate, GateState
 
 RECENT_MOVES: Final = 10
-SHOWN: Final = (AlertState.FIRING, AlertState.NO_DATA, AlertState.PENDING)
-"""The states of an alert that are shown, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,49 +124,6 @@ class SessionFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenAlert:
-    """An alert that fires, is about to, or cannot be judged any more.
-
-    Attributes:
-        rule: The rule's name.
-        subject: What it found.
-        metric: The rule's metric; "" where the rule is not in force any more.
-        summary: The rule in one line; "" likewise.
-        false_alarms: How often the rule fires when nothing has changed, in words; "" where not measured.
-        severity: How urgent; None likewise.
-        action: What it does about trading; None likewise.
-        since: The session in which it entered its state.
-        sessions: For how many sessions it has been firing, or its condition has held; 0 without data.
-        value: The reading's last known value, in the metric's unit.
-        group: The group it is told in.
-        reason: The newest decision about telling it, a value of `alerts.reason.Reason`.
-        acknowledged_by: Who takes care of it; "" for nobody.
-        silenced: Whether a silence or a maintenance window covers it.
-        inhibited: Whether an alert that explains it fires.
-        flapping: Whether it fires and resolves too often to be told each time.
-        state: Where it stands: firing, pending or no_data.
-    """
-
-    rule: str
-    subject: str
-    metric: str
-    summary: str
-    false_alarms: str
-    severity: Severity | None
-    action: Action | None
-    since: date
-    sessions: int
-    value: float
-    group: str = ""
-    reason: str = ""
-    acknowledged_by: str = ""
-    silenced: bool = False
-    inhibited: bool = False
-    flapping: bool = False
-    state: AlertState = AlertState.FIRING
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
     """What is shown.
 
@@ -180,6 +137,8 @@ class Status:
         moves: Its newest transitions, newest first.
         session: The newest session; None in an empty store.
         alerts: What fires, then what has no data, then what is pending; of each the most urgent first.
+        resolved: What fired and is over since a few days, the newest first.
+        silences: The silences that run or are to come, the newest first.
         readings: The newest session's readings, by metric and subject.
         equity: Both books, oldest first, thinned to at most `status_curve.MAX_POINTS`.
         summary: Totals, pauses and drawdowns over the whole history.
@@ -196,6 +155,8 @@ class Status:
     moves: tuple[GateMove, ...]
     session: SessionFacts | None
     alerts: tuple[OpenAlert, ...]
+    resolved: tuple[OpenAlert, ...]
+    silences: tuple[Silence, ...]
     readings: tuple[Reading, ...]
     equity: tuple[EquityPoint, ...]
     summary: Summary
@@ -212,6 +173,11 @@ class Status:
     def firing(self) -> tuple[OpenAlert, ...]:
         """The alerts that fire."""
         return tuple(alert for alert in self.alerts if alert.state is AlertState.FIRING)
+
+    @property
+    def waiting(self) -> tuple[OpenAlert, ...]:
+        """The alerts that are open and do not fire."""
+        return tuple(alert for alert in self.alerts if alert.state is not AlertState.FIRING)
 
     def to_json(self) -> dict[str, Any]:
         """Return the object `GET /status` answers; an unknown number is null."""
@@ -242,22 +208,27 @@ async def read_status(
         newest = judged or (await connection.execute(select(func.max(sessions.c.session)))).scalar()
         origin = await OriginStore(connection).read()
         made = await _newest_readings(connection)
-        return Status(
+        listed = await read_alerts(connection, {rule.name: rule for rule in rules})
+        saved = GateStatus.of(await GateStore(connection).read())
+        status = Status(
             at=clock.now(),
             version=version,
             database=database.name,
             kind=origin.get("kind", "new"),
             origin=origin,
-            gate=GateStatus.of(await GateStore(connection).read()).doubted(health.doubt(STORE)),
+            gate=saved,
             moves=await _moves(connection),
             session=await _session(connection, newest, judged=judged is not None) if newest else None,
-            alerts=await _open_alerts(connection, {rule.name: rule for rule in rules}),
+            alerts=tuple(alert for alert in listed if alert.state in SHOWN),
+            resolved=recently_over(listed, newest) if newest else (),
+            silences=await SilenceStore(connection).running(clock.now()),
             readings=made,
             equity=await read_curve(connection),
             summary=await summarise(connection),
             outbox=await _outbox(connection),
             loops=health.loops(),
         )
+    return replace(status, gate=saved.doubted(health.doubt(STORE)))  # last, for what failed meanwhile
 
 
 def to_plain(value: Any) -> Any:  # noqa: ANN401 - any value of a status
@@ -280,7 +251,7 @@ async def _session(connection: AsyncConnection, session: date, *, judged: bool) 
     called = await _counts(connection, forecasts.c.direction, forecasts.c.session == session)
     states = await _counts(connection, readings.c.state, readings.c.session == session)
     regime = await RegimeStore(connection).spell(session)
-    last = await ModelStore(connection).last_move()
+    last = await MoveStore(connection).last()
     model = await ModelStore(connection).get(last.version) if last else None
     return SessionFacts(
         session=session,
@@ -297,41 +268,6 @@ async def _session(connection: AsyncConnection, session: date, *, judged: bool) 
         model_fitted_on=model.fitted_on if model else None,
         model_strength=model.strength if model else None,
     )
-
-
-async def _open_alerts(connection: AsyncConnection, rules: dict[str, Rule]) -> tuple[OpenAlert, ...]:
-    found = []
-    for alert in (await AlertStore(connection).all()).values():
-        if alert.state not in SHOWN:
-            continue
-        rule = rules.get(alert.rule)
-        found.append(
-            OpenAlert(
-                rule=alert.rule,
-                subject=alert.subject,
-                metric=rule.metric if rule else "",
-                summary=rule.summary if rule else "",
-                false_alarms=rule.false_alarms if rule else "",
-                severity=rule.severity if rule else None,
-                action=rule.action if rule else None,
-                since=alert.since,
-                sessions=alert.held if alert.state is AlertState.PENDING else alert.fired_for,
-                value=alert.value,
-                group=alert.marks.group or (rule.place if rule else alert.rule),
-                reason=alert.marks.reason.value,
-                acknowledged_by=alert.marks.acknowledged_by,
-                silenced=alert.marks.silenced,
-                inhibited=alert.marks.inhibited,
-                flapping=alert.flapping,
-                state=alert.state,
-            )
-        )
-    urgency = [None, *Severity]
-
-    def order(one: OpenAlert) -> tuple[int, int, str, str]:
-        return SHOWN.index(one.state), -urgency.index(one.severity), one.rule, one.subject
-
-    return tuple(sorted(found, key=order))
 
 
 async def _moves(connection: AsyncConnection) -> tuple[GateMove, ...]:

@@ -31,7 +31,8 @@ def repeats(
         prior: Parameters that the groups are held against, shape (groups, k).
     """
     score, variance = _score(design, outcome, group, prior)
-    _, place = np.unique(np.column_stack([group, session]), axis=0, return_inverse=True)
+    first, last = (int(f(session, initial=0)) for f in (np.min, np.max))
+    _, place = np.unique(group * (last - first + 1) + (session - first), return_inverse=True)
     sums = _sums(score, place, int(place.max(initial=-1)) + 1)
     shared = sums.T @ sums - score.T @ score
     alone = (design * variance[:, None]).T @ design

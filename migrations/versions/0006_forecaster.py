@@ -71,7 +71,7 @@ def upgrade() -> None:
             nullable=True,
             comment="from whose forecasts on; NULL for the next one",
         ),
-        sa.Column("action", sa.String(length=16), nullable=False, comment="as daemon.storage.models.Action"),
+        sa.Column("action", sa.String(length=16), nullable=False, comment="as daemon.storage.moves.Action"),
         sa.Column("version", sa.Integer(), nullable=False, comment="in use from here on"),
         sa.Column("before", sa.Integer(), nullable=True, comment="in use until then; NULL for none"),
         sa.Column(

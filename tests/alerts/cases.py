@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from alerts.alert import Alert, AlertTransition, evaluate
+from alerts.alert import Alert, AlertTransition
+from alerts.evaluation import evaluate
 from alerts.group import Group
 from alerts.message import Severity
 from alerts.notice import Notice, Telling

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 from datetime import date
 
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.alert import Alert, AlertState, AlertTransition, advance, evaluate, firing, retire
-from alerts.rule import Action, Rule, Verdict
+from alerts.alert import Alert, AlertState, AlertTransition, firing
+from alerts.evaluation import advance, evaluate, retire
+from alerts.rule import Action, Rule, Side, Verdict
 from alerts.rulebook import Rulebook, in_order
 from monitors.reading import NoData, Reading, State
 from tests.alerts.cases import BAD, BETWEEN, DAY, GOOD, UNKNOWN, day, reading, rule
@@ -444,3 +446,36 @@ def test_a_reading_meets_only_the_rules_about_its_metric(monkeypatch: pytest.Mon
     after, moved = evaluate(Rulebook(rules), {}, found, DAY)
     assert len(after) == len(moved) == 10_000
     assert tests <= 2 * 10_000  # once to see whether it is worth remembering, once to advance
+
+
+@pytest.mark.parametrize("subject", ["*", "s*"])
+def test_ten_thousand_readings_of_one_metric_against_a_hundred_rules_are_tested_where_it_matters(
+    monkeypatch: pytest.MonkeyPatch, subject: str
+) -> None:
+    rules = Rulebook(rule(f"rule_{i:02}", subject=subject) for i in range(100))
+    calm = [reading(GOOD, DAY, subject=f"s{i}") for i in range(9_999)]
+    known, _ = evaluate(rules, {}, [*calm, reading(BAD, DAY, subject="bad")], DAY)
+    tests = 0
+    real = Rule.test
+
+    def counting(self: Rule, one: Reading) -> Verdict:
+        nonlocal tests
+        tests += 1
+        return real(self, one)
+
+    monkeypatch.setattr(Rule, "test", counting)
+    began_s = time.process_time()
+    after, moved = evaluate(rules, known, [*calm, reading(GOOD, DAY, subject="bad")], day(1))
+    assert time.process_time() - began_s < 0.5
+    assert len(after) == len(moved) == (100 if subject == "*" else 0)
+    assert tests <= 100
+
+
+@given(st.lists(st.floats(-1, 1) | st.just(math.nan), max_size=8))
+def test_what_is_not_noteworthy_leaves_nothing_to_remember(values: list[float]) -> None:
+    found = [reading(value, DAY, subject=f"s{i}") for i, value in enumerate(values)]
+    for side, clear in ((Side.ABOVE, 0.1), (Side.BELOW, 0.3)):
+        one = rule(side=side, clear=clear)
+        kept = {each.subject for each in one.noteworthy(found, {"s1"})}
+        breaking = {each.subject for each in found if one.test(each) is Verdict.HOLDS}
+        assert kept == breaking | ({"s1"} if len(found) > 1 else set())

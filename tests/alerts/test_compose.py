@@ -149,12 +149,15 @@ def test_how_likely_it_is_by_chance_is_told_with_the_name_of_the_test(
     assert one(alert(evidence=evidence)).chance == chance
 
 
-def test_the_runbook_adds_what_chance_alone_does_and_who_may_lift() -> None:
+def test_how_often_a_rule_fires_by_chance_is_said_once_and_who_may_lift_as_well() -> None:
     noisy = rule(runbook="Look.", false_alarms="fires once in 3 years", action=Action.HALT)
-    message = told((alert(),), noisy)
-    assert message.runbook.startswith(
+    tested = told((alert(evidence=Evidence("own_windows", p_value=0.004)),), noisy)
+    assert tested.runbook.startswith(
         "Look. By chance alone it fires once in 3 years. Only a person lifts this"
     )
+    untested = told((alert(),), noisy)
+    assert untested.findings[0].false_alarms == "fires once in 3 years"
+    assert untested.runbook.startswith("Look. Only a person lifts this")
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,19 @@ from alerts.message import Event, Finding, Message, Severity, Trading
 from alerts.reason import Reason
 from alerts.render_email import render_email
 from alerts.render_html import render_html
-from alerts.render_phrases import NOT_ASSESSED, headline, one_line, told_at, trading, why
+from alerts.render_phrases import (
+    NOT_ASSESSED,
+    chance,
+    evidence,
+    headline,
+    one_line,
+    told_at,
+    trading,
+    why,
+)
 from alerts.render_slack import mrkdwn, render_blocks, render_fallback
 from alerts.render_text import render_text
+from alerts.render_webhook import render_webhook
 from tests.stand_ins.golden import assert_golden
 from tests.stand_ins.messages import (
     EVENTS,
@@ -123,9 +133,22 @@ class TestText:
         text = render_text(FIRING)
         assert text.index("REDUCE_ONLY") < text.index("momentum_21") < text.index("What to do")
 
-    def test_a_chance_that_nobody_assessed_is_named(self) -> None:
-        (finding,) = (replace(FIRING.findings[0], chance=""),)
-        assert f"How likely by chance: {NOT_ASSESSED}." in render_text(replace(FIRING, findings=(finding,)))
+    @pytest.mark.parametrize(
+        ("measured", "words", "short"),
+        [
+            ("", NOT_ASSESSED, f"chance {NOT_ASSESSED}"),
+            ("fires 0.13 times a year", "the rule fires 0.13 times a year", "by chance the rule fires 0.13"),
+        ],
+    )
+    def test_without_a_test_of_chance_every_form_says_how_often_the_rule_fires_so(
+        self, measured: str, words: str, short: str
+    ) -> None:
+        message = replace(FIRING, findings=(replace(FIRING.findings[0], chance="", false_alarms=measured),))
+        assert f"How likely by chance: {words}." in render_text(message)
+        assert f"How likely by chance: {words}." in render_webhook(message)["data"]["text"]
+        assert f"*How likely by chance*\\n{words}" in json.dumps(render_blocks(message))
+        assert short in _Tags(render_html(message)).text
+        assert short in evidence(message.findings[0])
 
     def test_empty_parts_leave_no_holes(self) -> None:
         text = render_text(replace(FIRING, findings=(), done="", runbook="", trading=None))
@@ -134,7 +157,13 @@ class TestText:
     def test_alerts_that_the_findings_leave_out_are_counted(self) -> None:
         text = render_text(REMINDER)
         assert "50 more findings." in text
-        assert "and 48 more, none of them worse" in text
+        assert "and 48 more, none of them worse; all of them: forewarn alerts show feature_drift" in text
+
+    def test_only_where_findings_are_alerts_of_the_group_it_says_where_the_others_stand(self) -> None:
+        quoted = render_text(replace(REMINDER, group="my group"))
+        assert "forewarn alerts show 'my group'" in quoted
+        words = replace(REMINDER, findings=(Finding("email", "refused", "", 0, "", "2026-03-11"),))
+        assert "and 48 more, none of them worse\n" in render_text(words)
 
     def test_the_last_known_value_of_what_cannot_be_judged_is_told_as_such(self) -> None:
         told = "volume_z_5 could not be judged, since 2026-03-20; its last known value is 0.12 (limit > 0.2)"
@@ -194,7 +223,7 @@ class TestHtml:
         for finding in message.findings:
             assert finding.subject in text
             assert finding.since in text
-            assert (finding.chance or f"chance {NOT_ASSESSED}") in text
+            assert chance(finding) in text
         assert message.done in text
         assert message.title in text
 
@@ -224,7 +253,7 @@ class TestSlack:
         blocks = json.dumps(render_blocks(storm(60)))
         assert "feature_009" in blocks
         assert "feature_010" not in blocks
-        assert "and 50 more, none of them worse" in blocks
+        assert "and 50 more, none of them worse; all of them: forewarn alerts show feature_drift" in blocks
 
     def test_nobody_is_mentioned_by_a_name_from_outside(self) -> None:
         sections = json.dumps(render_blocks(HOSTILE)[1:])

@@ -207,12 +207,15 @@ def test_a_rule_covers_its_metric_and_the_subjects_that_match(
         ({"own_limit": True}, "'rule' has a threshold and own_limit; give one of them"),
         ({"own_limit": True, "max_p_value": 0.01}, "has a threshold and own_limit"),
         ({"for_sessions": 0}, "for_sessions is 0, the least is 1"),
-        ({"clear": 0.3}, r"clear 0.3 must lie on the good side of threshold 0.2 \(above\)"),
+        ({"clear": 0.3}, r"rules.rule.clear = 0.3 must lie at or below threshold = 0.2 \(side = above\)"),
         (
             {"clear": 0.1, "side": Side.BELOW},
-            r"clear 0.1 must lie on the good side of threshold 0.2 \(below\)",
+            r"rules.rule.clear = 0.1 must lie at or above threshold = 0.2 \(side = below\)",
         ),
-        ({"clear": 0.1, "threshold": None, "max_p_value": 0.1}, "clear 0.1 needs a threshold to clear from"),
+        (
+            {"clear": 0.1, "threshold": None, "max_p_value": 0.1},
+            "clear = 0.1 needs a threshold to clear from",
+        ),
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused_by_name(changes: dict[str, Any], problem: str) -> None:

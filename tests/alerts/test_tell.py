@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts.alert import AlertState, Known, firing, retire
+from alerts.alert import AlertState, Known, firing
+from alerts.evaluation import retire
 from alerts.message import Event, Severity
 from alerts.notice import Notice
 from alerts.reason import Reason

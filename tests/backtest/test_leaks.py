@@ -45,6 +45,7 @@ def report() -> Report:
     return examine(record(), n=CUTS, few=FEW)
 
 
+@pytest.mark.no_cover  # it repeats what other tests count
 class TestTheForecaster:
     def test_nothing_of_it_leaks(self) -> None:
         assert [(one.subject, one.check, one.said) for one in report().leaks] == []

@@ -5,7 +5,8 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from backtest.survivorship import Membership, coverage
+from backtest.survivorship import coverage
+from market.membership import Spell
 from market.panel import Panel
 
 DAYS = tuple(date(2019, 12, 29) + timedelta(days=i) for i in range(6))
@@ -19,10 +20,10 @@ def panel() -> Panel:
 
 def test_each_year_counts_its_members_and_those_with_a_price() -> None:
     spells = (
-        Membership("A", date(2000, 1, 1), None),
-        Membership("C", date(2019, 6, 1), date(2020, 1, 1)),
-        Membership("GONE", date(2001, 1, 1), date(2019, 12, 30)),
-        Membership("LATER", date(2021, 1, 1), None),
+        Spell("A", date(2000, 1, 1), None),
+        Spell("C", date(2019, 6, 1), date(2020, 1, 2)),
+        Spell("GONE", date(2001, 1, 1), date(2019, 12, 30)),
+        Spell("LATER", date(2021, 1, 1), None),
     )
     first, second = coverage(panel(), ("A", "B", "C"), spells)
     assert (first.year, first.members, first.held, first.strangers) == (2019, 3, 1, 1)
@@ -31,5 +32,5 @@ def test_each_year_counts_its_members_and_those_with_a_price() -> None:
 
 
 def test_a_year_without_members_has_no_share() -> None:
-    (first, _) = coverage(panel(), ("A",), (Membership("A", date(2020, 1, 1), None),))
+    (first, _) = coverage(panel(), ("A",), (Spell("A", date(2020, 1, 1), None),))
     assert math.isnan(first.share)

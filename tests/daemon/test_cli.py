@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from daemon.cli import main
 from daemon.storage.database import Database
 from market.exchange import Exchange
+from tests.daemon.command_line import Forewarn
 from tests.daemon.replays import (
     START,
     Tables,
@@ -26,35 +23,6 @@ from tests.daemon.replays import (
     write_config,
     write_prices,
 )
-
-
-@dataclass(frozen=True)
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Forewarn = Callable[..., Done]
-
-
-@pytest.fixture
-def forewarn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Forewarn:
-    """Run the command line in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: str | Path) -> Done:
-        monkeypatch.setattr(sys, "argv", ["forewarn", *map(str, words)])
-        capfd.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        out, err = capfd.readouterr()
-        return Done(code, out, err)
-
-    return run
 
 
 def prices(folder: Path, rows: str) -> Path:

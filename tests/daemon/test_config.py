@@ -155,6 +155,15 @@ class TestTypos:
             ('[market]\nprovider = "yaho"', "did you mean 'yahoo'?"),
             ("[server]\nport = 70000", "; the nearest is 65535"),
             ("[monitors]\nwindow_sessions = 2", "; the nearest is 5"),
+            ("[monitors]\nwindow_sessions = 20.7", "; the nearest is 21"),
+            ('[server]\nport = "x"', "; the default is 8087"),
+            ("[monitors]\nfalse_alarms_per_year = 0", "; the default is 0.25"),
+            ('[channels.console]\nenabled = "maybe"', "; the default is true"),
+            ('[executor]\nkind = "gpu"', '; the default is "process"'),
+            ('[rules.drawdown_10pct]\naction = "panic"', '; the default is "close_only"'),
+            ('[rules.drawdown_10pct]\nseverity = "urgent"', '; the default is "critical"'),
+            ('[rules.drawdown_10pct]\nthreshold = "ten"', "; the default is 0.1"),
+            ("[rules.drawdown_10pct]\nclear = 0.2", "; the nearest is 0.1"),
             ("[channels.webhok]\nenabled = true", "unknown key 'channels.webhok'; did you mean 'webhook'?"),
         ],
     )
@@ -248,7 +257,7 @@ class TestRules:
         [
             ('[rules.mine]\nmetric = "psi"\nthreshold = 1', "rules.mine.summary is missing"),
             ('[rules.mine]\nmetric = "psi"\nsummary = "S"', "rule 'mine' has no condition"),
-            ('[rules."psi_above_0.2"]\nclear = 0.9', "rule 'psi_above_0.2': clear 0.9 must lie on the good"),
+            ('[rules."psi_above_0.2"]\nclear = 0.9', "rules.psi_above_0.2.clear = 0.9 must lie at or below"),
             ('[rules."psi_above_0.2"]\nown_limit = true', "has a threshold and own_limit"),
             ("[rules.drawdown_5pct]\nmax_p_value = 0", "rules.drawdown_5pct.max_p_value = 0: input"),
             ("[rules.drawdown_5pct]\nfor_sessions = 0", "rules.drawdown_5pct.for_sessions = 0: input"),
@@ -321,6 +330,12 @@ class TestSecrets:
             (f'[channels.email]\npassword = "{TOKEN}"', "FOREWARN_SMTP_PASSWORD"),
             (f'[channels.webhook]\nsecret = "{TOKEN}"', "FOREWARN_WEBHOOK_SECRET"),
             (f'[channels.slack]\nslack_webhook_url = "{TOKEN}"', "FOREWARN_SLACK_WEBHOOK_URL"),
+            (f'[channels.slack]\nbot_token = "{TOKEN}"', "FOREWARN_SLACK_BOT_TOKEN"),
+            (
+                f'[channels]\nbot_token = "{TOKEN}"',
+                "FOREWARN_SLACK_BOT_TOKEN, or FOREWARN_SLACK_BOT_TOKEN_FILE",
+            ),
+            (f'bot_token = "{TOKEN}"', "FOREWARN_SLACK_BOT_TOKEN"),
             (f'[secrets]\nsmtp_password = "{TOKEN}"', "FOREWARN_NAME"),
         ],
     )

@@ -13,6 +13,8 @@ from alerts.message import Event, Message, Severity
 from daemon.storage.database import Database
 from tests.daemon.outbox_desk import START, Desk, Receiver, message
 
+pytestmark = pytest.mark.no_cover  # it repeats what other tests count
+
 SLACK = Pace(per_s=1.0)
 
 
@@ -120,7 +122,7 @@ class TestRetryAfter:
         await desk.delivery.drain()
         desk.open(slack)
         await desk.delivery.recover()
-        await desk.until(3599)
+        await desk.until(3599, step=30)
         assert slack.tried == 1
 
     async def test_one_that_never_ends_is_told_on_the_other_channels(self, desk: Desk) -> None:
@@ -128,7 +130,7 @@ class TestRetryAfter:
         slack.down = TransientError("ratelimited", retry_after_s=60.0)
         desk.open(slack, email)
         await desk.put(message("a"))
-        await desk.until(900)
+        await desk.until(900, step=5)
         assert [one.group for one in email.took] == ["delivery"]
 
     async def test_it_costs_a_message_none_of_its_attempts(self, desk: Desk) -> None:
@@ -145,7 +147,7 @@ class TestOutage:
         slack.down = UnknownOutcomeError("no answer")
         desk.open(slack, email)
         await desk.put(*storm(3), channels=("slack", "email"))
-        await desk.until(600)
+        await desk.until(600, step=2)
         assert [one.group for one in email.took[:3]] == ["g0001", "g0000", "g0002"]
         assert slack.tried <= 40  # a probe in half a minute, each after asking whether the last one arrived
         assert len(slack.asked) <= 40

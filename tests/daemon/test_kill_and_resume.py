@@ -17,6 +17,8 @@ from daemon.storage.schema import runs
 from tests.daemon.nursery import Child, Nursery, nursery
 from tests.daemon.replays import START, dump, write_config, write_prices
 
+pytestmark = pytest.mark.no_cover  # it repeats what other tests count
+
 KILLS = 20
 LOOK_S = 0.005
 

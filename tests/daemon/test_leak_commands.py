@@ -133,9 +133,24 @@ def test_a_large_file_is_cut_to_its_newest_sessions(
     assert f"3 tickers, {date(2019, 1, 1) + timedelta(days=50)} to " in out
 
 
+def test_of_a_large_universe_some_tickers_are_taken_and_that_is_said(
+    run: Run, told: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told(CLEAN)
+    monkeypatch.setattr(leak_commands, "MOST_TICKERS", 4)
+    assert (
+        "Leaks on a.csv, 4 of its 8 tickers: 4 tickers, "
+        in run("--prices", prices(tmp_path / "a.csv", 8, 620))[1]
+    )
+
+
 @pytest.mark.parametrize(
     ("tickers", "sessions", "said"),
-    [(2, 700, "2 tickers: at least 3 are needed"), (3, 599, "600 are needed")],
+    [
+        (2, 700, "2 tickers: at least 3 are needed"),
+        (3, 599, "600 are needed"),
+        (3, 1, "600 are needed"),
+    ],
 )
 def test_too_small_a_file_is_one_line_and_exit_code_3(
     run: Run, tmp_path: Path, tickers: int, sessions: int, said: str

@@ -3,12 +3,14 @@ from collections.abc import Callable
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from daemon.storage.database import Database
-from daemon.storage.migrate import _config, require_newest, upgrade
+from daemon.storage.migrate import _config, upgrade
 from daemon.storage.schema import metadata
+from daemon.storage.schema_version import newest_version, require_newest
 
 
 async def test_the_migrated_schema_is_the_one_the_code_describes(database: Database) -> None:
@@ -22,6 +24,10 @@ async def test_the_migrated_schema_is_the_one_the_code_describes(database: Datab
 async def test_upgrading_twice_changes_nothing(database: Database) -> None:
     await upgrade(database)
     await require_newest(database)
+
+
+def test_the_newest_version_is_the_last_migration() -> None:
+    assert newest_version() == ScriptDirectory.from_config(_config()).get_current_head()
 
 
 async def test_messages_written_before_delivery_knew_keys_keep_their_place(

@@ -16,10 +16,12 @@ from daemon.clock import ReplayClock
 from daemon.compute import Compute
 from daemon.forecast_desk import Change, ForecastDesk
 from daemon.forecasting import PATIENCE, calibrated, judged, make_forecasts, opened, resolve, succession
-from daemon.model_verbs import held_against, promote, rollback
+from daemon.model_promotion import held_against, promote
+from daemon.model_rollback import rollback
 from daemon.session import Pipeline
 from daemon.storage.database import Database
-from daemon.storage.models import Action, ModelStore, Move
+from daemon.storage.models import ModelStore
+from daemon.storage.moves import Action, Move, MoveStore
 from daemon.storage.schema import outcomes
 from daemon.verbs import VerbError
 from forecaster.calibration.platt import PlattMap
@@ -75,12 +77,12 @@ class TestStore:
 
     async def test_no_model_is_in_use_in_an_empty_store(self, database: Database) -> None:
         async with database.read() as connection:
-            assert await ModelStore(connection).last_move() is None
+            assert await MoveStore(connection).last() is None
             assert await ModelStore(connection).newest() is None
 
     async def test_a_replay_renews_its_model_with_every_refit(self, replayed: Database) -> None:
         async with replayed.read() as connection:
-            moves, models = await ModelStore(connection).moves(), await ModelStore(connection).all()
+            moves, models = await MoveStore(connection).all(), await ModelStore(connection).all()
         assert [one.action for one in moves] == [Action.FIRST, *[Action.RENEW] * (len(models) - 1)]
         assert len(models) >= 3
         for model in models:
@@ -97,7 +99,7 @@ class TestRollback:
             done = await rollback(connection, None, reason="worse since Monday", actor="ann", at=NOW)
         assert time.process_time() - started < 1.0
         async with replayed.read() as connection:
-            assert await ModelStore(connection).last_move() == done
+            assert await MoveStore(connection).last() == done
         assert (done.action, done.session, done.before) == (Action.ROLLBACK, None, done.version + 1)
 
     async def test_once_more_comes_back_to_where_it_was(self, replayed: Database) -> None:
@@ -117,14 +119,14 @@ class TestRollback:
         self, replayed: Database, version: int | None, reason: str, words: str
     ) -> None:
         async with replayed.write() as connection:
-            before = await ModelStore(connection).moves()
+            before = await MoveStore(connection).all()
             with pytest.raises(VerbError, match=words):
                 await rollback(connection, version, reason=reason, actor="ann", at=NOW)
-            assert await ModelStore(connection).moves() == before
+            assert await MoveStore(connection).all() == before
 
     async def test_in_an_empty_store_there_is_nothing_to_go_back_to(self, database: Database) -> None:
         async with database.write() as connection:
-            with pytest.raises(VerbError, match="nothing to go back to"):
+            with pytest.raises(VerbError, match="no model is in use yet"):
                 await rollback(connection, None, reason="x", actor="ann", at=NOW)
 
     async def test_the_daemon_takes_it_over_with_its_next_forecasts(
@@ -167,7 +169,7 @@ class TestDesk:
             chosen = await rollback(connection, None, reason="worse", actor="ann", at=NOW)
         async with replayed.write() as connection:
             await desk.keep(connection, change)
-            assert await ModelStore(connection).last_move() == chosen
+            assert await MoveStore(connection).last() == chosen
             assert await ModelStore(connection).get(fitted.version) == fitted
         await desk.follow(END, change)
         assert memory.champion == using
@@ -200,7 +202,7 @@ class TestPromotion:
     async def test_a_better_model_is_promoted_and_the_move_keeps_the_evidence(
         self, replayed: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("daemon.model_verbs.challenge", lambda *_: Evidence(25.0, 100, 600, 0.01))
+        monkeypatch.setattr("daemon.model_promotion.challenge", lambda *_: Evidence(25.0, 100, 600, 0.01))
         async with replayed.write() as connection:
             newest = (await ModelStore(connection).all())[-1]
             await rollback(connection, None, reason="x", actor="ann", at=NOW)

@@ -343,3 +343,77 @@ def test_the_table_shows_no_empty_clause_and_no_negative_zero(run: Run, tmp_path
     for words in ((), ("--json",)):
         _, out, _ = run("performance", rising, "--return", "ret", *words)
         assert not [word for word in out.replace(",", " ").split() if word in {"-0", "-0.0"}]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ((), "Usage"),
+        (("--nope",), "No such option: --nope"),
+        (("drfit", "a.csv", "b.csv"), "No such command 'drfit'"),
+        (("drift",), "Missing argument"),
+        (("drift", "a.csv", "b.csv", "--nope"), "No such option: --nope"),
+        (("performance", "a.csv"), "Missing option '--return'"),
+        (("drift", "none.csv", "none.csv"), "none.csv: cannot be read"),
+    ],
+)
+def test_wrong_usage_is_bad_input_so_that_2_means_cannot_judge(
+    run: Run, words: tuple[str, ...], text: str
+) -> None:
+    code, out, err = run(*words)
+    assert code == 3
+    assert text in out + err
+    if words:
+        code, out, _ = run(*words, "--json")
+        error = json.loads(out)["error"]
+        assert (code, error["exit_code"]) == (3, 3)
+        assert text in error["message"]
+
+
+def test_a_reference_too_short_for_windows_of_its_own_says_so_in_words(run: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    older = table(tmp_path, "short.csv", a=rng.normal(size=400), b=rng.normal(size=400))
+    newer = table(tmp_path, "new.csv", a=rng.normal(size=250), b=rng.normal(size=250))
+    code, out, _ = run("drift", older, newer)
+    assert code == 0
+    assert "(chi-square)" in out
+    assert "(effective n)" in out
+    assert "short.csv holds too few windows as long as new.csv" in out
+    readings = json.loads(run("drift", older, newer, "--json")[1])["readings"]
+    details = {one["metric"]: one["detail"] for one in readings if one["subject"] == "a"}
+    assert "too short for windows of its own: Yurdakul's chi-square rule" in details["psi"]
+    assert "too short for windows of its own: Kolmogorov's law with effective sample" in details["ks"]
+    long = table(tmp_path, "long.csv", a=rng.normal(size=4000), b=rng.normal(size=4000))
+    code, out, _ = run("drift", long, newer)
+    assert "chi-square" not in out + run("drift", long, newer, "--json")[1]
+
+
+def test_columns_that_hold_infinite_values_are_named_by_the_check_of_all_together(
+    run: Run, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(3)
+    older = table(tmp_path, "old.csv", **{name: rng.normal(size=4000) for name in "abc"})
+    values = {name: rng.normal(size=250) for name in "abc"}
+    values["a"][5], values["b"][:40] = np.inf, -np.inf
+    _, out, _ = run("drift", older, table(tmp_path, "new.csv", **values))
+    told = " ".join(out.split())
+    assert "left out: b (infinite); values left out: a (1 infinite)" in told
+    values["a"][:40] = np.inf
+    answer = json.loads(run("drift", older, table(tmp_path, "new.csv", **values), "--json")[1])
+    joint = next(one for one in answer["readings"] if one["metric"] == "domain_auc")
+    assert (joint["state"], joint["reason"]) == ("no_data", "infinite")
+    assert "a (infinite), b (infinite)" in joint["detail"]
+
+
+def test_groups_too_small_to_judge_are_never_ok(run: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    stated = rng.uniform(0.2, 0.8, 3000)
+    came = (rng.random(3000) < stated).astype(int)
+    name = table(tmp_path, "f.csv", p=stated, y=came, kind=np.where(np.arange(3000) < 50, "few", "many"))
+    words = ("calibration", name, "--probability", "p", "--outcome", "y", "--group", "kind", "--json")
+    code, out, _ = run(*words)
+    assert code == 0
+    readings = json.loads(out)["readings"]
+    assert {one["state"] for one in readings if one["subject"] == "few"} == {"no_data"}
+    assert {one["state"] for one in readings if one["subject"] == "many"} == {"ok"}
+    assert [one["metric"] for one in readings if one["subject"] == "groups"] == ["calibration_evidence"]

@@ -8,15 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from daemon.clock import ReplayClock
+from daemon.compute import Compute
 from daemon.configuration.config import load_settings
 from daemon.configuration.config_error import ConfigError
+from daemon.configuration.settings import Settings
 from daemon.facts import begins_week, watch_settings
+from daemon.references import refer, reference_of
+from daemon.session import Pipeline
 from daemon.storage.database import Database
+from daemon.storage.models import ModelStore
 from daemon.storage.readings import ReadingStore
 from market.exchange import Exchange
 from monitors.reading import State
+from monitors.reference_policy import Policy
 from monitors.watch import DEFAULTS, Facts, WatchState, watch
-from tests.daemon.replays import replay_short, short_settings
+from tests.daemon.replays import END, replay_short, short_settings
 
 
 def limit_of(text: str, folder: Path) -> float:
@@ -92,3 +99,57 @@ async def test_a_replay_looks_at_all_features_together_once_a_week(
     assert looks[9] == looks[13] == "looked at on 2004-08-09"
     assert others == {"drift_incidents", "pooled_evidence"}
     await database.aclose()
+
+
+TICKERS = ("AAPL", "AMZN", "GOOG", "IBM", "MSFT", "NVDA", "^GSPC", "^IXIC")
+
+
+@pytest.mark.parametrize(("policy", "oldest"), [(Policy.ROLLING, False), (Policy.FIXED, True)])
+async def test_a_reference_is_renewed_with_the_model_or_stays_the_first_ones(
+    exchange: Exchange, tmp_path: Path, policy: Policy, oldest: bool
+) -> None:
+    database = Database(f"sqlite:///{tmp_path}/references.db", durable=False)
+    settings = referring(tmp_path, policy)
+    await replay_short(database, settings, exchange)
+    async with database.read() as connection:
+        models = await ModelStore(connection).all()
+        readings = await ReadingStore(connection).newest("drift_share", "features", END, 1)
+    assert len(models) > 1
+    model = models[0 if oldest else -1]
+    assert f"held against model {model.version} ({model.train_from} to " in readings[0].detail
+    pipeline = Pipeline(database, settings, ReplayClock(exchange.close_at(END)), Compute(None), TICKERS, ())
+    await pipeline.restore()
+    reference = reference_of(pipeline.memory, pipeline.memory.sessions[-1], policy)
+    assert reference is not None
+    assert reference.origin in readings[0].detail  # a start makes the same one anew
+    await database.aclose()
+
+
+async def test_a_reference_per_regime_is_that_of_sessions_as_volatile_as_the_newest(
+    exchange: Exchange, tmp_path: Path
+) -> None:
+    database = Database(f"sqlite:///{tmp_path}/regimes.db", durable=False)
+    settings = referring(tmp_path, Policy.ROLLING)
+    await replay_short(database, settings, exchange)
+    clock = ReplayClock(exchange.close_at(END))
+    pipeline = Pipeline(database, settings, clock, Compute(None), TICKERS, ())
+    await pipeline.restore()
+    memory = pipeline.memory
+    assert memory.champion is not None
+    memory.regimes = dict.fromkeys(memory.sessions, "up_volatile_broad")
+    per_regime = referring(tmp_path, Policy.PER_REGIME)
+    await refer(memory, Compute(None), per_regime.monitors.model_copy(update={"window_sessions": 5}))
+    assert set(memory.by_volatility) == {"volatile"}
+    newest = memory.sessions[-1]
+    found = reference_of(memory, newest, Policy.PER_REGIME)
+    assert found is not None
+    assert found.origin.endswith(", volatile sessions")
+    memory.regimes[newest] = "side_calm_narrow"
+    assert reference_of(memory, newest, Policy.PER_REGIME) is None  # never judged against another regime's
+    await database.aclose()
+
+
+def referring(folder: Path, policy: Policy) -> Settings:
+    settings = short_settings(folder)
+    monitors = settings.monitors.model_copy(update={"reference": policy})
+    return settings.model_copy(update={"monitors": monitors})

@@ -23,6 +23,8 @@ from daemon.storage.database import Database, DatabaseError
 from daemon.storage.schema import channels, metadata, outbox
 from tests.daemon.outbox_desk import Desk, Receiver, message
 
+pytestmark = pytest.mark.no_cover  # it repeats what other tests count
+
 ARRIVES, REFUSED, BUSY, LOST, LOST_AFTER, DIES, DIES_AFTER, UNMARKED = range(8)
 """What may happen to a send; AFTER: the receiver has got it."""
 

@@ -20,9 +20,9 @@ from daemon.live.health import Health
 from daemon.storage.database import Database
 from daemon.summary import Pause
 from daemon.web.page import STYLE_HASH, render, render_unreadable
+from daemon.web.page_alerts import ACTIONS
 from daemon.web.page_chart import chart, date_ticks, money_ticks
 from daemon.web.page_html import Html, element, join
-from daemon.web.page_sections import ACTIONS
 from daemon.web.page_words import amount, duration, evidence
 from daemon.web.status import Status, read_status
 from daemon.web.status_curve import EquityPoint

@@ -1,16 +1,23 @@
 """The same history gives the same tables, on every executor and every database."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
-from typing import Literal
 
+import numpy as np
 import pytest
 import pytest_asyncio
+from rich.console import Console
 
+from daemon.commands.terminal import print_summary
+from daemon.replay import History, make_history, replay
 from daemon.storage.database import Database
 from daemon.storage.origin import OriginError
 from daemon.summary import summarise
 from market.exchange import Exchange
+from market.price_file import read_prices
+from market.sample import SAMPLE_PATH
 from tests.daemon.replays import Tables, dump, replay_short, short_settings
 from trading.gate import GateState
 
@@ -34,28 +41,16 @@ async def test_a_replay_fills_every_table(undisturbed: Tables) -> None:
     # nobody is asked in a replay, no channel was given, nobody wished for quiet
     assert (
         empty
-        == {"bar_revisions", "calls", "channels", "heartbeats", "outbox", "presses", "silences"}
+        == {"bar_revisions", "calls", "channels", "heartbeats", "outbox", "outside", "presses", "silences"}
         & undisturbed.keys()
     )
 
 
-@pytest.mark.parametrize("kind", ["thread", "process"])
-async def test_another_executor_gives_the_same_tables(
-    kind: Literal["thread", "process"],
-    undisturbed: Tables,
-    exchange: Exchange,
-    tmp_path: Path,
-) -> None:
-    store = Database(f"sqlite:///{tmp_path}/b.db", durable=False)
-    await replay_short(store, short_settings(tmp_path, kind=kind), exchange)
-    assert await dump(store) == undisturbed
-    await store.aclose()
-
-
-async def test_both_databases_get_the_same_tables_and_a_second_replay_adds_nothing(
+@pytest.mark.no_cover  # it repeats what other tests count
+async def test_both_databases_and_any_executor_get_the_same_tables_and_a_second_replay_adds_nothing(
     undisturbed: Tables, exchange: Exchange, tmp_path: Path, database: Database
 ) -> None:
-    settings = short_settings(tmp_path)
+    settings = short_settings(tmp_path, kind="thread" if database.is_sqlite else "process")
     await replay_short(database, settings, exchange)
     assert await dump(database) == undisturbed
     await replay_short(database, settings, exchange)
@@ -73,6 +68,29 @@ async def test_the_summary_tells_pauses_and_who_lifted_them(replayed: Database) 
     assert all(pause.sessions >= 7 for pause in lifted)
     assert summary.sessions == 128
     assert summary.to_json(1.0)["pauses"][0]["from"] == summary.pauses[0].start.isoformat()
+
+
+async def test_bars_that_cannot_be_right_are_left_out_and_named(exchange: Exchange, tmp_path: Path) -> None:
+    panel = read_prices(SAMPLE_PATH).rows(0, 30)
+    clean = make_history(panel, exchange, "clean")
+    assert clean.findings == ()
+    assert clean.fingerprint == History(panel, clean.sessions, clean.start, "clean").fingerprint
+    close = panel.close.copy()
+    close[20, 0] = 1.05 * panel.high[20, 0]
+    faulty = make_history(replace(panel, close=close), exchange, "faulty", start=panel.sessions[29])
+    assert np.isnan(faulty.panel.close[20, 0])
+    assert np.array_equal(faulty.panel.close[:20], panel.close[:20], equal_nan=True)
+    store = Database(f"sqlite:///{tmp_path}/f.db", durable=False)
+    await replay(faulty, exchange, short_settings(tmp_path), store, (), lambda done, total, session: None)
+    async with store.read() as connection:
+        summary = await summarise(connection)
+    await store.aclose()
+    left_out = summary.left_out[-1]
+    assert left_out.startswith(f"{panel.tickers[0]} {panel.sessions[20]}: outside_high_low")
+    assert summary.to_json(1.0)["left_out"] == list(summary.left_out)
+    console = Console(record=True, width=200, file=StringIO())
+    print_summary(console, summary, "faulty", 1.0)
+    assert left_out in console.export_text()
 
 
 async def test_other_settings_are_refused_and_change_nothing(

@@ -17,6 +17,7 @@ from daemon.cli import app
 from daemon.commands.alerts import read_span
 from daemon.configuration.config import load_settings
 from daemon.configuration.config_error import ConfigError
+from daemon.configuration.default_rules import DEFAULT_RULES
 from daemon.storage.database import Database
 from daemon.storage.migrate import upgrade
 from daemon.verbs import VerbError
@@ -148,6 +149,47 @@ class TestRulesCheck:
         ]
 
     @pytest.mark.parametrize(
+        ("text", "severity", "said"),
+        [
+            (
+                "[channels.console]\nenabled = false",
+                "critical",
+                "channels: none is enabled, so nobody is told",
+            ),
+            (
+                '[channels.console]\nmin_severity = "critical"',
+                "warning",
+                "rules.halt: no channel takes severity warning (channels.console.min_severity = critical",
+            ),
+            (
+                '[[alerts.routes]]\nname = "n"\nchannels = ["console"]\nseverities = ["warning"]',
+                "critical",
+                "rules.halt: no route takes severity critical; end alerts.routes with one of rules",
+            ),
+            ('[channels.console]\nmin_severity = "critical"', "critical", ""),
+            ("", "info", ""),
+        ],
+    )
+    def test_a_rule_of_which_nobody_is_told_is_doubted_unless_it_is_for_information(
+        self, run: Callable[..., Result], tmp_path: Path, text: str, severity: str, said: str
+    ) -> None:
+        off = "".join(f'[rules."{name}"]\nenabled = false\n' for name in DEFAULT_RULES)
+        halt = CONFIG.replace("critical", severity)
+        (tmp_path / "config.toml").write_text(f"{text}\n{off}{halt}")
+        done = run("rules", "check", "--json", store=False)
+        doubts = json.loads(done.stdout)["doubts"]
+        assert [doubt[: len(said)] for doubt in doubts] == ([said] if said else [])
+        assert done.exit_code == bool(said)
+
+    def test_what_is_only_for_information_and_told_to_nobody_is_named(
+        self, run: Callable[..., Result]
+    ) -> None:
+        text = " ".join(run("rules", "check", store=False).stdout.split())
+        assert (
+            "Nobody is told of these; the page and `forewarn alerts list` show them: calibration_gap" in text
+        )
+
+    @pytest.mark.parametrize(
         ("text", "said"),
         [
             ('[rules.mine]\nmetric = "drawdwn"\nsummary = "x"\nthreshold = 1', "did you mean 'drawdown'?"),
@@ -201,6 +243,11 @@ class TestRulesTest:
         assert "Trading would have been paused" in shown
         assert "2024-01-05 to the end" in shown
         assert "People would have been told" in shown
+
+    def test_a_span_that_ends_before_it_begins_is_refused(self, run: Callable[..., Result]) -> None:
+        done = run("rules", "test", "--from", "2024-01-06", "--to", "2024-01-03")
+        assert done.exit_code == 2
+        assert "--from 2024-01-06 is after --to 2024-01-03; swap them" in " ".join(done.stderr.split())
 
     def test_without_readings_it_says_so(self, run: Callable[..., Result]) -> None:
         assert "No reading is stored" in run("rules", "test", "--from", "2030-01-01").stdout

@@ -21,6 +21,8 @@ from monitors.watch import DEFAULTS
 from tests.conftest import Kept
 from tests.daemon.replays import replay_short, short_settings
 
+pytestmark = pytest.mark.no_cover  # it repeats what other tests count
+
 SECTORS = {"IBM": "Computers", "MSFT": "Software"}
 
 

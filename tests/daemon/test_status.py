@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -15,8 +16,11 @@ from alerts.message import Severity
 from daemon.configuration.config import load_settings
 from daemon.live.health import Health
 from daemon.storage.database import Database
+from daemon.storage.silences import SilenceStore
 from daemon.verbs import silence
-from daemon.web.status import Status, _open_alerts, read_status
+from daemon.web.page_alerts import beside, firing
+from daemon.web.status import Status, read_status
+from daemon.web.status_alerts import RECENT, read_alerts, recently_over
 from daemon.web.status_curve import MAX_POINTS, EquityPoint, thin
 from tests.alerts.cases import BAD, DAY, GOOD, reading, rule
 from tests.daemon.judged import Court
@@ -171,6 +175,26 @@ async def test_what_is_pending_cannot_be_judged_or_is_held_back_is_listed_with_i
         await silence(connection, "fires", starts=court.now, ends=end, reason="known", actor="anna")
     await court.tick(minutes=1)
     async with database.read() as connection:
-        alerts = await _open_alerts(connection, {one.name: one for one in rules})
+        alerts = await read_alerts(connection, {one.name: one for one in rules})
+        silences = await SilenceStore(connection).running(court.now)
     listed = [(one.rule, one.state.value, one.silenced) for one in alerts]
     assert listed == [("fires", "firing", True), ("blind", "no_data", False), ("waits", "pending", False)]
+    (card,) = beside(alerts[1:], silences, court.now)
+    words = [">No data<", "About blind", ">Pending<", "About waits", ">Silence<", "fires / *", "by anna"]
+    assert [card.index(word) for word in words] == sorted(card.index(word) for word in words)
+    assert beside((), (), court.now) == []
+    assert "silenced" in firing(alerts[:1])
+
+
+async def test_what_was_over_lately_is_listed_for_a_week_the_newest_first(database: Database) -> None:
+    rules = (rule("first"), rule("second"), rule("older"))
+    court = Court(database, rules)
+    for values in ({"a": BAD}, {"a": GOOD}):
+        await court.hear(**values)
+    async with database.read() as connection:
+        found = await read_alerts(connection, {one.name: one for one in rules})
+    over = recently_over(found, court.session)
+    assert [one.state.value for one in over] == ["resolved"] * 3
+    older = replace(over[0], rule="older", since=over[0].since - timedelta(days=1))
+    stale = replace(over[0], since=court.session - RECENT - timedelta(days=1))
+    assert recently_over([older, over[1], stale], court.session) == (over[1], older)

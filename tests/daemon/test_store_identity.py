@@ -18,7 +18,8 @@ from daemon.storage.migrate import upgrade
 from daemon.storage.origin import OriginStore
 from tests.daemon.outbox_desk import Desk, Receiver, message
 from tests.stand_ins.messages import FIRING
-from tests.stand_ins.slack_api import BOT_TOKEN, CHANNEL, SlackApiStandIn
+from tests.stand_ins.slack_api import SlackApiStandIn
+from tests.stand_ins.slack_workspace import BOT_TOKEN, CHANNEL
 from tests.stand_ins.webhook import SECRET, WebhookStandIn
 
 ONE, OTHER = replace(FIRING, store="aaa"), replace(FIRING, store="bbb")

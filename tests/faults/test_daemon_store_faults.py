@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 
 from daemon.storage.database import Database
 from daemon.storage.migrate import upgrade
@@ -27,11 +26,11 @@ from tests.daemon.test_live import (
     write_recent_prices,
 )
 from tests.faults.disk import full, small_disk
-from tests.faults.test_store_faults import HEALTHY_S, locked
+from tests.faults.test_store_faults import FULL_S, GONE_S, HEALTHY_S, Say, lasting, locked
 from tests.stand_ins.webhook import SECRET, WebhookStandIn
 
-NOTICED_S = 20.0
-"""Seconds within which a store that fails is shown: 10 without a heartbeat, and the machine's own."""
+NOTICED_S = 6.0
+"""Seconds within which a store that fails is noticed: a heartbeat is tried every 3, and may wait for 1."""
 
 WEBHOOK = """
 [channels.webhook]
@@ -83,7 +82,7 @@ async def until_gate(page: str, *, active: bool, within_s: float) -> float:
 
 
 @asynccontextmanager
-async def judged(folder: Path, url: str) -> AsyncIterator[tuple[Process, str]]:
+async def judged(folder: Path, url: str, say: Say) -> AsyncIterator[tuple[Process, str]]:
     """Run a daemon until it has judged the newest session and serves an ACTIVE gate; at the end it stops."""
     days = recent_sessions(load_exchange("XNYS"), 324)
     write_recent_prices(folder, days)
@@ -94,36 +93,52 @@ async def judged(folder: Path, url: str) -> AsyncIterator[tuple[Process, str]]:
             await until_judged(page, days[-1])
             await until_gate(page, active=True, within_s=HEALTHY_S)
             yield process, page
-            await until_gate(page, active=True, within_s=HEALTHY_S)
+            after_s = await until_gate(page, active=True, within_s=HEALTHY_S)
+            say("active_after_s", round(after_s, 2))
             assert process.returncode is None
             assert await stop(process) == 0
     assert webhook.taken
     assert not webhook.repeats
 
 
-@pytest.mark.timeout(240)
-async def test_the_daemon_serves_no_active_gate_while_its_store_is_locked_or_full(tmp_path: Path) -> None:
+async def stays_closed(page: str, for_s: float, say: Say) -> None:
+    """Check that the gate stops being served as ACTIVE and is not served so again while the fault lasts."""
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + for_s
+    say("noticed_after_s", round(await until_gate(page, active=False, within_s=NOTICED_S), 2))
+    while loop.time() < end_s:
+        assert (await gate_of(page))["state"] != "ACTIVE"
+        await asyncio.sleep(0.2)
+
+
+@lasting((GONE_S, FULL_S), (4.0, 4.0))
+async def test_the_daemon_serves_no_active_gate_while_its_store_is_locked_or_full(
+    tmp_path: Path, fault_s: tuple[float, float], record_property: Say
+) -> None:
+    locked_s, full_s = fault_s
     with small_disk(tmp_path / "disk") as disk:
         store = disk / "store.db"
-        async with judged(tmp_path, f"sqlite:///{store}") as (_, page):
+        async with judged(tmp_path, f"sqlite:///{store}", record_property) as (_, page):
             with locked(store):
-                await until_gate(page, active=False, within_s=NOTICED_S)
+                await stays_closed(page, locked_s, record_property)
             await until_gate(page, active=True, within_s=HEALTHY_S)
             with full(disk, store):
-                await until_gate(page, active=False, within_s=NOTICED_S)
+                await stays_closed(page, full_s, record_property)
 
 
-@pytest.mark.timeout(240)
+@lasting(GONE_S, 4.0)
 async def test_the_daemon_outlives_a_postgres_that_is_stopped_and_started_again(
     tmp_path: Path,
     stoppable_postgres: Any,  # noqa: ANN401 - the package has no types
+    fault_s: float,
+    record_property: Say,
 ) -> None:
     url = stoppable_postgres.get_uri()
     database = Database(url)
     await upgrade(database)
     await database.aclose()
-    async with judged(tmp_path, url) as (process, page):
+    async with judged(tmp_path, url, record_property) as (process, page):
         await asyncio.to_thread(stoppable_postgres.stop)
-        await until_gate(page, active=False, within_s=NOTICED_S)
+        await stays_closed(page, fault_s, record_property)
         assert process.returncode is None
         await asyncio.to_thread(stoppable_postgres.ensure_postgres_running)

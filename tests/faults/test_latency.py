@@ -24,7 +24,8 @@ from daemon.storage.schema import gates
 from monitors.reading import Reading, State
 from tests.faults.deliveries import delivering, until_sent
 from tests.faults.worker import SESSION
-from tests.stand_ins.slack_api import BOT_TOKEN, CHANNEL, SlackApiStandIn
+from tests.stand_ins.slack_api import SlackApiStandIn
+from tests.stand_ins.slack_workspace import BOT_TOKEN, CHANNEL
 from trading.gate import GateState
 
 RULES = 1000

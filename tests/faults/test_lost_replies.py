@@ -17,7 +17,7 @@ from tests.daemon.outbox_desk import message
 from tests.faults.deliveries import delivering, until_sent
 from tests.faults.receivers import Receivers
 from tests.faults.worker import QUICK
-from tests.stand_ins.slack_api import BOT_TOKEN, CHANNEL
+from tests.stand_ins.slack_workspace import BOT_TOKEN, CHANNEL
 
 
 class UnpacedSlack(SlackBotChannel):

@@ -21,7 +21,8 @@ from daemon.storage.schema import outbox
 from monitors.reading import Reading, State
 from tests.faults.deliveries import delivering, until_sent
 from tests.faults.worker import SESSION
-from tests.stand_ins.slack_api import BOT_TOKEN, CHANNEL, Call, Fault, SlackApiStandIn
+from tests.stand_ins.slack_api import Call, Fault, SlackApiStandIn
+from tests.stand_ins.slack_workspace import BOT_TOKEN, CHANNEL
 
 ALERTS = 1000
 CRITICAL = 613

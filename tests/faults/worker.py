@@ -44,8 +44,8 @@ from daemon.storage.fallbacks import FallbackStore
 from daemon.storage.outbox import OutboxStore
 from daemon.storage.parcel import Status
 from monitors.reading import Reading, State
-from tests.stand_ins.slack_api import BOT_TOKEN
-from tests.stand_ins.slack_api import CHANNEL as SLACK_CHANNEL
+from tests.stand_ins.slack_workspace import BOT_TOKEN
+from tests.stand_ins.slack_workspace import CHANNEL as SLACK_CHANNEL
 from tests.stand_ins.webhook import SECRET
 
 SESSION: Final = date(2024, 1, 2)

@@ -11,6 +11,8 @@ from sklearn.metrics import brier_score_loss, log_loss
 from forecaster.calibration import Calibrator, Evaluation, Sample, evaluate, make_sample, plot
 from monitors.ece import ece
 
+pytestmark = pytest.mark.no_cover  # it repeats what other tests count
+
 
 def together(seed: int, sessions: int, tickers: int, shock: float) -> Sample:
     """Calibrated forecasts whose outcomes share a shock within each session."""

@@ -17,14 +17,12 @@ from forecaster.rolling import (
     exponential_length,
     exponential_mean,
     lag,
-    window_correlation,
     window_covariance,
     window_max,
     window_mean,
     window_min,
     window_moments,
     window_rank,
-    window_sd,
     window_slope,
     window_sum,
 )
@@ -33,18 +31,22 @@ from market.panel import FloatArray
 NAN = math.nan
 Kernel = Callable[[FloatArray, int], FloatArray]
 
+
+def sd(x: FloatArray, n: int, ddof: int = 0) -> FloatArray:
+    return np.sqrt(window_moments(x, n)[1] / (n - ddof))
+
+
 KERNELS: dict[str, Kernel] = {
     "sum": window_sum,
     "mean": window_mean,
-    "sd": window_sd,
-    "sample sd": lambda x, n: window_sd(x, n, ddof=1),
+    "sd": sd,
+    "sample sd": lambda x, n: sd(x, n, 1),
     "squares": lambda x, n: window_moments(x, n)[1],
     "max": window_max,
     "min": window_min,
     "rank": window_rank,
     "slope": window_slope,
     "covariance": lambda x, n: window_covariance(x, np.cos(x), n),
-    "correlation": lambda x, n: window_correlation(x, np.cos(x), n),
     "exponential": lambda x, n: exponential_mean(x, 1.0 / n),
 }
 NAIVE: dict[str, Callable[[FloatArray], float]] = {
@@ -59,7 +61,7 @@ NAIVE: dict[str, Callable[[FloatArray], float]] = {
     "slope": lambda w: float(np.polyfit(np.arange(len(w)), w, 1)[0]),
     "covariance": lambda w: math.fsum((w - w.mean()) * (np.cos(w) - np.cos(w).mean())),
 }
-LEAST = {"sd": 2, "sample sd": 2, "squares": 2, "slope": 2, "covariance": 2, "correlation": 2}
+LEAST = {"sd": 2, "sample sd": 2, "squares": 2, "slope": 2, "covariance": 2}
 
 VALUES = st.floats(-100.0, 100.0).map(lambda x: round(x, 6))
 SERIES = arrays(np.float64, st.integers(1, 70), elements=VALUES)
@@ -84,21 +86,6 @@ def test_a_window_equals_a_loop_over_its_values(kernel: str, x: FloatArray, n: i
         want = NAIVE[kernel](x[end - n : end])
         slack = 1e-7 * scale if kernel in {"sd", "sample sd"} and want < 1e-6 else 1e-12 * scale
         assert got[end - 1] == pytest.approx(want, rel=1e-12, abs=slack)
-
-
-@settings(max_examples=60, deadline=None)
-@given(SERIES, SERIES, st.integers(3, 30))
-def test_a_correlation_is_numpys_and_unknown_where_nothing_changes(
-    x: FloatArray, y: FloatArray, n: int
-) -> None:
-    size = min(len(x), len(y))
-    x, y = x[:size], y[:size]
-    got = window_correlation(x, y, n)
-    for end in range(n, size + 1):
-        a, b = x[end - n : end], y[end - n : end]
-        if min(np.ptp(a), np.ptp(b)) > 0.01:
-            assert got[end - 1] == pytest.approx(np.corrcoef(a, b)[0, 1], abs=1e-9)
-    assert np.isnan(window_correlation(np.full(8, 4.0), np.arange(8.0), 4)).all()
 
 
 @settings(max_examples=150, deadline=None)
@@ -164,15 +151,15 @@ def test_far_from_zero_the_spread_keeps_its_digits_where_the_difference_of_sums_
     exact = [Fraction(value) for value in x.tolist()]
     mean = sum(exact) / 252
     want = math.sqrt(sum((value - mean) ** 2 for value in exact) / 252)
-    assert window_sd(x, 252)[-1] == pytest.approx(want, rel=1e-8)
+    assert sd(x, 252)[-1] == pytest.approx(want, rel=1e-8)
     by_sums = math.sqrt(max(0.0, float(window_mean(x * x, 252)[-1] - window_mean(x, 252)[-1] ** 2)))
     assert abs(by_sums - want) > 1e-3 * want
 
 
 @pytest.mark.parametrize("value", [0.1, 1 / 3, 6.56, 1e9])
 def test_equal_values_spread_by_rounding_alone(value: float) -> None:
-    assert (window_sd(np.full(300, value), 63)[62:] <= 1e-15 * value).all()
-    assert (window_sd(np.full(300, value), 64)[63:] == 0.0).all()  # a power of two does not even round
+    assert (sd(np.full(300, value), 63)[62:] <= 1e-15 * value).all()
+    assert (sd(np.full(300, value), 64)[63:] == 0.0).all()  # a power of two does not even round
 
 
 @pytest.mark.parametrize("alpha", [1 / 14, 2 / 13, 2 / 27, 2 / 40, 0.5, 0.999])

@@ -77,6 +77,7 @@ class TestStreamed:
         assert compared > 2_000
 
 
+@pytest.mark.no_cover  # it repeats what other tests count
 class TestPlanted:
     def test_without_an_edge_the_base_rate_is_stated_throughout(self) -> None:
         for seed in (1, 2):

@@ -8,7 +8,8 @@ from random import Random
 
 import numpy as np
 
-from market.guard import Guard, Limits, Request
+from market.guard import Guard, Request
+from market.limits import Limits
 from market.panel import FIELDS, FloatArray, Panel
 from market.provider import Fetched
 from tests.stand_ins.market_wire import sample

@@ -16,7 +16,8 @@ import pytest
 
 from market.eodhd import EodhdProvider, parse_bars, parse_splits
 from market.finnhub import FinnhubProvider, parse_candles
-from market.guard import Limits, Request
+from market.guard import Request
+from market.limits import Limits
 from market.panel import FIELDS
 from market.provider import (
     PermanentProviderError,

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from market.breaker import CircuitBreaker
 from market.bucket import TokenBucket
-from market.guard import Guard, Limits, Request
+from market.guard import Guard, Request
+from market.limits import Limits
 from market.provider import (
     NotSentError,
     PausedError,

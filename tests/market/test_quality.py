@@ -16,7 +16,6 @@ from market.panel import FIELDS, FloatArray, Panel
 from market.price_file import read_prices
 from market.quality import Finding, Kind, Report, Told, check
 from market.quality_finding import Verdict
-from market.quality_rows import sift
 from market.sample import SAMPLE_PATH
 
 N = 120
@@ -233,36 +232,6 @@ def test_events_of_another_shape_are_refused() -> None:
 def test_no_ordinary_history_is_blamed_for_a_unit_a_split_or_a_dividend(seed: int, daily: float) -> None:
     blamed = {kind for kind, _ in kinds(check(Told(made(seed, daily))))}
     assert not blamed & {Kind.UNIT, Kind.SPLIT, Kind.DIVIDEND_AMOUNT}
-
-
-def test_rows_are_put_in_order_and_equal_ones_kept_once() -> None:
-    values = np.array([[2.0], [1.0], [2.0]])
-    found = sift("A", [DAYS[1], DAYS[0], DAYS[1]], values)
-    assert (found.sessions, found.values.tolist()) == (DAYS[:2], [[1.0], [2.0]])
-    assert [(one.kind, one.evidence) for one in found.findings] == [
-        (Kind.DUPLICATE, "2 equal rows of one session")
-    ]
-
-
-def test_of_different_rows_of_a_session_none_is_believed() -> None:
-    found = sift("A", [DAYS[0], DAYS[0]], np.array([[1.0], [2.0]]))
-    assert np.isnan(found.values).all()
-    assert found.findings[0].evidence == "2 different rows of one session"
-
-
-def test_rows_of_the_future_and_of_no_session_are_left_out() -> None:
-    found = sift("A", DAYS[:3], np.ones((3, 1)), sessions={DAYS[0], DAYS[2]}, newest_closed=DAYS[1])
-    assert found.sessions == DAYS[:1]
-    assert [one.kind for one in found.findings] == [Kind.NO_SESSION, Kind.FUTURE]
-
-
-def test_rows_and_sessions_that_do_not_pair_are_refused() -> None:
-    with pytest.raises(ValueError, match="A: 2 sessions for 1 rows"):
-        sift("A", DAYS[:2], np.ones((1, 1)))
-
-
-def test_no_rows_are_no_history() -> None:
-    assert sift("A", [], np.empty((0, 6))).values.shape == (0, 6)
 
 
 def test_real_prices_have_their_known_faults_and_no_others(shared_data: Path) -> None:

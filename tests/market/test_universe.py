@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from market.universe import SECTORS, Membership, Spell, UniverseError, read_membership, read_universe
+from market.fact_table import UniverseError
+from market.membership import Membership, Spell, read_membership
+from market.universe import SECTORS, read_universe
 
 MEMBERS = "ticker,start_date,end_date\nA,2020-01-01,2020-03-01\nA,2021-01-01,\nBRK.B,2019-01-01,\n"
 

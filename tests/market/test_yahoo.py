@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import yfinance
 
-from market.guard import Limits, Request
+from market.guard import Request
+from market.limits import Limits
 from market.provider import (
     PermanentProviderError,
     PriceProvider,

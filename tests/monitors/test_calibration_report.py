@@ -206,7 +206,7 @@ def test_the_p_of_a_group_belongs_to_its_value() -> None:
     stated = rng.uniform(0.1, 0.9, 800)
     came = (rng.random(800) < 0.5).astype(float)
     report = calibration_report(stated, came, group=np.arange(800) % 2)
-    rows = [r for r in report.readings if r.subject in {"0", "1"}]
+    rows = [r for r in report.readings if r.subject in {"0", "1"} and r.metric != "calibration_gap"]
     assert [r.metric for r in rows] == ["sum_z", "spiegelhalter_z"] * 2
     for row in rows:
         assert row.evidence is not None
@@ -218,4 +218,45 @@ def test_a_group_of_few_times_is_not_judged_and_an_empty_label_has_a_name() -> N
     stated, came, day, _ = shocked_days(rng)
     report = calibration_report(stated, came, day, np.where(day < 10, "early", ""))
     assert of(report, "sum_z", "early").reason is NoData.TOO_FEW
-    assert of(report, "sum_z", "(empty)").state is not State.NO_DATA
+    # fifty days whose forecasts share a shock cannot show that a gap is small
+    assert of(report, "calibration_gap", "(empty)").reason is NoData.TOO_FEW
+    alone = calibration_report(stated, came, None, np.where(day < 10, "early", ""))
+    assert of(alone, "calibration_gap", "(empty)").state is not State.NO_DATA
+
+
+def test_a_group_too_small_to_be_called_calibrated_never_reads_ok_and_spoils_no_verdict() -> None:
+    rng = np.random.default_rng(15)
+    stated = rng.uniform(0.3, 0.7, 3_000)
+    came = (rng.random(3_000) < stated).astype(float)
+    group = np.where(np.arange(3_000) < 60, "small", "large")
+    report = calibration_report(stated, came, group=group)
+    small = [one for one in report.readings if one.subject == "small"]
+    assert {one.metric for one in small} == {"sum_z", "spiegelhalter_z", "calibration_gap"}
+    assert {one.reason for one in small} == {NoData.TOO_FEW}
+    assert of(report, "sum_z", "large").state is of(report, "calibration_gap", "large").state is State.OK
+    assert report.verdict is State.OK
+
+
+def test_groups_that_are_wrong_in_opposite_ways_are_found_together() -> None:
+    rng = np.random.default_rng(16)
+    stated = rng.uniform(0.4, 0.6, 3_000)
+    turn = np.where(np.arange(3_000) % 2, 0.12, -0.12)
+    came = (rng.random(3_000) < stated + turn).astype(float)
+    report = calibration_report(stated, came, group=np.arange(3_000) % 2)
+    assert of(report, "calibration_evidence", "all").state is State.OK
+    assert of(report, "calibration_evidence", "groups").state is State.BREACH
+    for label in ("0", "1"):
+        assert of(report, "calibration_gap", label).state is State.BREACH
+        assert of(report, "calibration_gap", label).value == pytest.approx(0.12, abs=0.03)
+
+
+def test_the_bet_over_groups_hardly_ever_fires_when_all_are_calibrated() -> None:
+    rng = np.random.default_rng(17)
+    fired = 0
+    for _ in range(60):
+        stated = rng.uniform(0.2, 0.8, 400)
+        report = calibration_report(
+            stated, (rng.random(400) < stated).astype(float), group=np.arange(400) % 5
+        )
+        fired += of(report, "calibration_evidence", "groups").state is State.BREACH
+    assert fired <= 2

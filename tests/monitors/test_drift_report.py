@@ -173,3 +173,32 @@ def test_shapes_that_do_not_fit_are_refused(older: FloatArray) -> None:
         drift_report(older, newer()[:, :2], NAMES)
     with pytest.raises(ValueError, match="rows, features"):
         drift_report(older[:, 0], newer()[:, 0], NAMES)
+
+
+@pytest.mark.parametrize("rows", [3_000, 400])
+def test_the_share_and_the_incidents_count_the_same_features(rows: int) -> None:
+    rng = np.random.default_rng(9)
+    names = tuple("abcdefgh")
+    by_psi_alone = 0
+    for change in (0.7, 1.0, 1.4, 1.6, 1.8):
+        before, after = rng.standard_normal((rows, 8)), rng.standard_normal((250, 8))
+        after[:, :4] *= change  # another width: the distance moves less than the index
+        report = drift_report(before, after, names)
+        share = of(report, "drift_share", "features")
+        members = [member for incident in report.incidents for member in incident.members]
+        assert share.value == len(members) / 8
+        by_psi_alone += sum(of(report, "ks", member).state is not State.BREACH for member in members)
+    assert (by_psi_alone > 0) == (rows == 3_000)
+
+
+def test_p_values_that_are_extrapolated_are_said_to_be(older: FloatArray) -> None:
+    told = of(drift_report(older, newer(), NAMES), "drift_share", "features").detail
+    assert "p-values below 1 in 12 are extrapolated" in told
+    long = np.random.default_rng(3).standard_normal((3_000, 3))
+    assert "extrapolated" not in of(drift_report(long, newer(25), NAMES), "drift_share", "features").detail
+
+
+def test_values_near_the_greatest_float_are_judged_without_a_warning(older: FloatArray) -> None:
+    report = drift_report(1e300 * older, 1e300 * newer(), NAMES)
+    assert report.verdict is State.OK
+    assert of(report, "psi").value == of(drift_report(older, newer(), NAMES), "psi").value

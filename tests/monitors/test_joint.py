@@ -105,3 +105,11 @@ def test_a_rotation_is_found_beside_a_stuck_feature() -> None:
     reading = joint_reading(SESSION, step(JointState(), SESSION, new, prepared(old)), LIMITS)
     assert reading.state is State.BREACH
     assert "leading: a x b" in reading.detail
+
+
+def test_single_infinite_values_are_left_out_and_named() -> None:
+    old, new = panel(378, 14, 0.6), panel(20, 15, 0.6)
+    new[3, 1, 1] = new[4, 2, 1] = np.inf
+    reading = joint_reading(SESSION, step(JointState(), SESSION, new, prepared(old)), LIMITS)
+    assert reading.state is not State.NO_DATA
+    assert reading.detail.endswith("values left out: b (2 infinite)")

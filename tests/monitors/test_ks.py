@@ -100,24 +100,3 @@ def test_the_test_of_larger_samples_equals_scipys(n: int, m: int, shift: float) 
     distance, p = ks_test(np.sort(a), np.sort(b))
     assert distance == pytest.approx(expected.statistic, abs=1e-12)
     assert p == pytest.approx(expected.pvalue, abs=1e-12)
-
-
-@given(st.one_of(ROUND, SMOOTH), st.one_of(ROUND, SMOOTH), st.integers(1, 40))
-def test_knots_at_single_precision_keep_the_bound(
-    reference: FloatArray, current: FloatArray, parts: int
-) -> None:
-    ordered = np.sort(reference)
-    grid = RankGrid.of(ordered, parts, compact=True)
-    assert grid.below.tolist() == [int((ordered <= knot).sum()) for knot in grid.knots]
-    coarse = grid.distance(grid.count_below(current), current.size)
-    exact = ks(ordered, np.sort(current))
-    assert coarse - 1e-12 <= exact <= coarse + grid.error + 1e-12
-
-
-def test_knots_at_single_precision_are_mostly_floats_of_four_bytes() -> None:
-    reference = np.sort(np.random.default_rng(9).standard_normal(25_000))
-    grid = RankGrid.of(reference, 4_096, compact=True)
-    assert grid.error <= 4e-4
-    assert np.mean(grid.knots == grid.knots.astype(np.float32)) > 0.99
-    narrow = 1e9 + np.linspace(0, 1, 5_000)  # single precision cannot tell these apart
-    assert RankGrid.of(narrow, 1_000, compact=True).error <= 0.0011

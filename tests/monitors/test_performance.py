@@ -7,6 +7,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from monitors.confidence_sequence import mean_interval, sharpe_interval
 from monitors.performance import (
     PerformanceState,
     baseline_win_rate,
@@ -18,6 +19,7 @@ from monitors.performance import (
 )
 from monitors.reading import NoData, Reading, State
 from monitors.settings import WatchSettings
+from monitors.tally import Tally
 
 SESSION = date(2024, 3, 7)
 GIVEN = WatchSettings(win_rate_baseline=0.55, sharpe_baseline=0.05)
@@ -51,6 +53,23 @@ def test_nine_wins_of_twenty_are_no_breach_and_eight_are() -> None:
     assert eight.threshold == pytest.approx(0.45)
     assert eight.evidence is not None
     assert eight.evidence.p_value == pytest.approx(0.1308, abs=1e-4)
+
+
+def test_the_rolling_win_rate_carries_the_interval_of_all_trades() -> None:
+    rng = np.random.default_rng(44)
+    state, tally = PerformanceState(), Tally()
+    for _ in range(300):
+        closed = np.where(rng.random(2) < 0.55, 0.01, -0.01)
+        state = step(state, closed, math.nan, GIVEN)
+        tally = tally.added(2, int((closed > 0).sum()))
+    record = tally.estimate(GIVEN.trade_overlap, 0.5).interval()
+    assert record.high - record.low < 0.3
+    reading = rolling(state)
+    assert reading.detail.endswith(f"95 % of all trades at all times {record:.1%}")
+    assert "at this look" not in reading.detail  # the trades overlap: twenty of them say too little
+    single = replace(GIVEN, trade_overlap=1)
+    won = (np.array(state.trades) > 0).astype(np.float64)
+    assert f"at this look {mean_interval(won):.1%}, of all" in rolling(state, single).detail
 
 
 def test_fewer_than_twenty_trades_are_not_judged() -> None:
@@ -152,6 +171,17 @@ def test_the_sharpe_ratio_is_told_per_session_and_annualised() -> None:
     assert reading.state is State.OK
 
 
+def test_the_rolling_sharpe_ratio_carries_its_interval_and_that_of_all_sessions() -> None:
+    returns = np.random.default_rng(45).normal(0.001, 0.01, 400)
+    reading = sharpe_reading(SESSION, with_returns(returns, GIVEN), GIVEN)
+    window, record = sharpe_interval(returns[-63:]), sharpe_interval(returns)
+    assert f"95 % at this look {window:.3f}, of all sessions at all times {record:.3f}" in reading.detail
+
+
+def test_a_drawdown_says_that_it_is_no_estimate() -> None:
+    assert drawdown_reading(SESSION, 90.0, 100.0, 12, GIVEN).detail.endswith("a fact, not an estimate")
+
+
 def test_a_fall_of_more_than_a_tenth_is_a_breach() -> None:
     returns = np.random.default_rng(42).normal(0.0, 0.01, 63)
     returns += -0.06 * returns.std(ddof=1) - returns.mean()
@@ -219,5 +249,7 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         WatchSettings(win_rate_baseline=55)
     with pytest.raises(ValueError, match="false_alarms_per_year is 0"):
         WatchSettings(false_alarms_per_year=0)
+    with pytest.raises(ValueError, match="return_bound is 0"):
+        WatchSettings(return_bound=0)
     with pytest.raises(ValueError, match="horizon is 0"):
         WatchSettings(horizon=0)

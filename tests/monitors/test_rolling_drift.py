@@ -66,15 +66,6 @@ def test_the_p_value_is_that_of_the_references_own_windows(reference: DriftRefer
     assert np.isnan(rolling.p[3])
 
 
-def test_some_features_read_as_they_do_among_all(reference: DriftReference) -> None:
-    rolling = RollingDrift(reference)
-    for row in rows_of(7, 90) + np.array([0.5, 1.0, 0.0, 0.0]):
-        rolling.update(row)
-    for some in (np.array([2, 0]), np.array([3]), np.array([], dtype=np.int64)):
-        assert np.array_equal(rolling.ks_of(some), rolling.ks[some], equal_nan=True)
-        assert np.array_equal(rolling.p_of(some), rolling.p[some], equal_nan=True)
-
-
 @settings(max_examples=15, deadline=None)
 @given(
     st.integers(2, 10_000), st.integers(1, 150), st.sampled_from([0.5, 0.05, 0.01, 1e-4]), st.floats(0, 1.5)

@@ -9,14 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from monitors.arrays import FloatArray
-from monitors.trade_statistics import (
-    deciles,
-    expectancy,
-    greatest_drawdown,
-    hit_rates,
-    profit_factor,
-    turnover,
-)
+from monitors.trade_statistics import expectancy, greatest_drawdown, profit_factor, turnover
 
 RETURNS = arrays(np.float64, st.integers(1, 60), elements=st.floats(-0.5, 0.5))
 
@@ -52,19 +45,3 @@ def test_what_is_not_known_is_left_out() -> None:
     weights = np.array([[0.5, 0.5], [np.nan, 0.5], [0.5, 0.5], [0.3, 0.7]])
     assert turnover(weights) == pytest.approx(0.2)
     assert math.isnan(turnover(weights[:2]))
-
-
-def test_hit_rates_count_each_group_in_whole_numbers() -> None:
-    hits = np.array([1.0, 0.0, np.nan, 1.0, 1.0])
-    found = hit_rates(hits, np.array(["up", "down", "up", "down", "up"]))
-    assert [(rate.group, rate.n, rate.hits, rate.rate) for rate in found] == [
-        ("down", 2, 1, 0.5),
-        ("up", 2, 2, 1.0),
-    ]
-    assert all(rate.interval.low <= rate.rate <= rate.interval.high for rate in found)
-
-
-def test_deciles_are_ranks_and_unknown_confidence_has_none() -> None:
-    values = np.array([0.5, np.nan, 0.7, 0.6])
-    assert deciles(values).tolist() == [1, 0, 7, 4]
-    assert sorted(set(deciles(np.random.default_rng(1).random(500)).tolist())) == list(range(1, 11))

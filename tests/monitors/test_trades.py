@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pytest
 
 from monitors import trades
+from monitors.confidence_sequence import mean_interval, profit_factor_interval
+from monitors.ratio_tally import RatioTally
 from monitors.reading import NoData, Reading, State
 from monitors.settings import WatchSettings
 from monitors.trade_statistics import expectancy, greatest_drawdown, profit_factor
@@ -38,6 +41,22 @@ def test_the_newest_trades_give_what_the_statistics_of_them_give() -> None:
     assert found["trade_drawdown", LATELY].value == pytest.approx(greatest_drawdown(newest))
     assert found["expectancy", "account"].value == pytest.approx(all_.mean())
     assert (found["expectancy", LATELY].n, found["expectancy", "account"].n) == (100, 150)
+
+
+def test_the_newest_trades_carry_the_interval_of_all_trades() -> None:
+    all_ = np.random.default_rng(4).normal(0.002, 0.02, 400)
+    state = fold([[float(one)] for one in all_])
+    found = read(state)
+    ratio, mean = found["profit_factor", LATELY], found["expectancy", LATELY]
+    gains = RatioTally.of(state.all_gains)
+    assert gains.ratio == pytest.approx(profit_factor(all_))
+    assert ratio.detail.endswith(f"of all trades at all times {gains.interval(LIMITS.trade_overlap):.2f}")
+    assert mean.detail.split("all times ")[1] == found["expectancy", "account"].detail.split("all times ")[1]
+    assert "at this look" not in ratio.detail + mean.detail
+    single = replace(LIMITS, trade_overlap=1)
+    told = {(one.metric, one.subject): one.detail for one in trade_readings(SESSION, state, single)}
+    assert f"at this look {profit_factor_interval(all_[-100:], 0.2):.2f}" in told["profit_factor", LATELY]
+    assert f"at this look {mean_interval(all_[-100:], -0.2, 0.2):.2%}" in told["expectancy", LATELY]
 
 
 def test_losing_lately_is_a_warning_and_a_breach_only_with_evidence_from_all_trades() -> None:
@@ -88,7 +107,7 @@ def test_turnover_is_half_of_what_weights_moved_on_average() -> None:
         state = trades.step(state, np.empty(0), moved if session % 2 else np.array([[1.0], [1.0]]), LIMITS)
     reading = read(state)["turnover", "account"]
     assert (reading.value, reading.n, reading.state) == (0.25, 20, State.OK)
-    assert "63 times a year" in reading.detail
+    assert "63 times a year; of all sessions 95 % at all times 0.000 to" in reading.detail
 
 
 @pytest.mark.parametrize("weights", [np.empty((0, 0)), np.array([[1.0, 0.0], [np.nan, np.nan]])])
@@ -103,3 +122,4 @@ def test_a_session_of_unknown_weights_has_no_turnover(
 def test_the_state_keeps_no_more_than_the_windows() -> None:
     state = fold([[0.01, -0.02, 0.03]] * 200)
     assert (len(state.newest), len(state.turnovers), len(state.all_time)) == (100, 20, 6)
+    assert (len(state.all_gains), len(state.all_turnovers)) == (6, 6)

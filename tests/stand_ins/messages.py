@@ -25,6 +25,14 @@ CURVE = Curve(
     limit=0.2,
 )
 
+
+def drifted(
+    subject: str, value: str, chance: str, since: str, *, samples: int = 252, false_alarms: str = ""
+) -> Finding:
+    """Return a finding of a feature that drifts, or does no longer."""
+    return Finding(subject, value, "> 0.2", samples, chance, since, false_alarms=false_alarms)
+
+
 FIRING = Message(
     key="feature_drift/17",
     group="feature_drift",
@@ -33,24 +41,10 @@ FIRING = Message(
     title="Feature drift in 3 of 42 features",
     session="2026-03-12",
     findings=(
-        Finding(
-            subject="momentum_21",
-            value="0.31",
-            limit="> 0.2",
-            samples=252,
-            chance="p = 0.004, own windows",
-            since="2026-03-10",
-        ),
-        Finding(
-            subject="volatility_63",
-            value="0.27",
-            limit="> 0.2",
-            samples=252,
-            chance="p = 0.011, own windows",
-            since="2026-03-11",
-        ),
-        Finding(
-            subject="volume_z_5", value="0.22", limit="> 0.2", samples=1260, chance="", since="2026-03-12"
+        drifted("momentum_21", "0.31", "p = 0.004, own windows", "2026-03-10"),
+        drifted("volatility_63", "0.27", "p = 0.011, own windows", "2026-03-11"),
+        drifted(
+            "volume_z_5", "0.22", "", "2026-03-12", samples=1260, false_alarms="fires 0.5 times a calm year"
         ),
     ),
     done="Trading went from ACTIVE to REDUCE_ONLY (epoch 7). 2 open orders were cancelled.",
@@ -71,16 +65,7 @@ RESOLVED = Message(
     severity=Severity.CRITICAL,
     title="Feature drift is over",
     session="2026-03-20",
-    findings=(
-        Finding(
-            subject="momentum_21",
-            value="0.08",
-            limit="> 0.2",
-            samples=252,
-            chance="p = 0.61, own windows",
-            since="2026-03-10",
-        ),
-    ),
+    findings=(drifted("momentum_21", "0.08", "p = 0.61, own windows", "2026-03-10"),),
     done="Trading went from REDUCE_ONLY to ACTIVE (epoch 8).",
     runbook="Nothing. The forecasts of the sessions in between were made with drifted features.",
     episode="2026-03-12",
@@ -103,23 +88,14 @@ REMINDER = replace(
     trading=Trading("REDUCE_ONLY", 7, latched=True),
 )
 
-NO_DATA = Message(
+NO_DATA = replace(
+    RESOLVED,
     key="feature_drift/20",
-    group="feature_drift",
     event=Event.NO_DATA,
     severity=Severity.WARNING,
     title="Feature drift can no longer be judged",
     session="2026-03-24",
-    findings=(
-        Finding(
-            subject="volume_z_5",
-            value="0.12",
-            limit="> 0.2",
-            samples=1260,
-            chance="p = 0.41, own windows",
-            since="2026-03-20",
-        ),
-    ),
+    findings=(drifted("volume_z_5", "0.12", "p = 0.41, own windows", "2026-03-20", samples=1260),),
     done="",
     runbook="See whether the provider still sends volumes.",
     episode="2026-03-24",

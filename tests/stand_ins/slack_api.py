@@ -20,14 +20,16 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from tests.stand_ins.slack_rules import faults
 from tests.stand_ins.slack_socket import SlackSocketStandIn
-
-BOT_TOKEN = "xoxb-1-botsecret"
-APP_TOKEN = "xapp-1-appsecret"
-CHANNEL = "C0ALERTS01"
-SCOPES = "chat:write,files:write,channels:history,channels:read"
-CHART_LIMIT = 5_000_000  # bytes of an upload that are kept
+from tests.stand_ins.slack_workspace import (
+    APP_TOKEN,
+    BOT_TOKEN,
+    CHART_LIMIT,
+    Json,
+    SlackWorkspace,
+    Upload,
+    refuse,
+)
 
 # (calls a second, burst): Slack's tiers. chat.postMessage is counted by channel, the others by method.
 PACES: dict[str, tuple[float, int]] = {
@@ -42,8 +44,6 @@ PACES: dict[str, tuple[float, int]] = {
     "files.completeUploadExternal": (100 / 60, 100),
     "apps.connections.open": (1.0, 20),
 }
-
-Json = dict[str, Any]
 
 
 class Fault(StrEnum):
@@ -66,28 +66,6 @@ class Fault(StrEnum):
 
 
 @dataclass
-class Post:
-    """A message Slack keeps."""
-
-    ts: str
-    channel: str
-    text: str
-    blocks: list[Json]
-    metadata: Json | None
-    thread_ts: str = ""
-    broadcast: bool = False
-    edits: int = 0
-
-    @property
-    def key(self) -> str:
-        return str(((self.metadata or {}).get("event_payload") or {}).get("key", ""))
-
-    @property
-    def kind(self) -> str:
-        return str((self.metadata or {}).get("event_type", ""))
-
-
-@dataclass
 class Call:
     """One request and how it ended.
 
@@ -103,58 +81,31 @@ class Call:
 
 
 @dataclass
-class Upload:
-    """A file on its way: first its address is asked for, then its bytes come, then it is shared."""
-
-    id: str
-    filename: str
-    length: int
-    body: bytes = b""
-    channel: str = ""
-    thread_ts: str = ""
-    title: str = ""
-
-
-@dataclass
-class SlackApiStandIn:
+class SlackApiStandIn(SlackWorkspace):
     """Serves on `url` (the API) and a websocket; keeps what it accepted.
 
     Attributes:
-        scopes: What the bot's token may do.
-        channels: Channel IDs with `is_member` and `is_archived`.
         paced: Whether the rate limits hold.
         reply_loss: Share of accepted posts whose reply is dropped.
         errors: Share of requests answered with 500 before anything is done.
-        posts: Messages, oldest first.
         calls: Every request.
-        whispers: Messages that one person saw.
-        uploads: Files that were shared.
     """
 
     port: int = 0
-    scopes: str = SCOPES
-    channels: dict[str, Json] = field(
-        default_factory=lambda: {CHANNEL: {"is_member": True, "is_archived": False}}
-    )
     paced: bool = True
     reply_loss: float = 0.0
     errors: float = 0.0
     seed: int = 7
-    posts: list[Post] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
-    whispers: list[Json] = field(default_factory=list)
-    uploads: list[Upload] = field(default_factory=list)
-    refusals: list[list[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.asked = asyncio.Event()
         self.socket = SlackSocketStandIn()
         self._script: dict[str, deque[Fault]] = {}
         self._random = random.Random(self.seed)
         self._buckets: dict[str, tuple[float, float]] = {}
         self._not_before: dict[str, float] = {}
-        self._begun: dict[str, Upload] = {}
-        self._last_ts = 0
         self._leave = asyncio.Event()
         self._runner: web.AppRunner | None = None
         self.url = ""
@@ -188,18 +139,6 @@ class SlackApiStandIn:
     def count(self, method: str) -> int:
         """Return how often a method was asked for."""
         return sum(call.method == method for call in self.calls)
-
-    def top(self) -> list[Post]:
-        """Return the messages of the channel, oldest first."""
-        return [post for post in self.posts if not post.thread_ts]
-
-    def replies(self, thread: str) -> list[Post]:
-        """Return the lines of a thread, oldest first."""
-        return [post for post in self.posts if post.thread_ts == thread]
-
-    def delete(self, ts: str) -> None:
-        """Delete a message, as a person does."""
-        self.posts = [post for post in self.posts if post.ts != ts]
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
@@ -293,15 +232,15 @@ class SlackApiStandIn:
     def _answer(self, request: web.Request, method: str, arguments: Json, call: Call) -> Json:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if not token:
-            return _refuse("not_authed")
+            return refuse("not_authed")
         if token not in {BOT_TOKEN, APP_TOKEN}:
-            return _refuse("invalid_auth")
+            return refuse("invalid_auth")
         if (token == APP_TOKEN) != (method == "apps.connections.open"):
-            return _refuse("not_allowed_token_type")
+            return refuse("not_allowed_token_type")
         if wait_s := self._wait_s(method, str(arguments.get("channel", "")), call):
-            return {**_refuse("ratelimited"), "retry_after": wait_s}
+            return {**refuse("ratelimited"), "retry_after": wait_s}
         handler: Callable[[Json], Json] | None = getattr(self, f"_{method.replace('.', '_')}", None)
-        return _refuse("unknown_method") if handler is None else handler(arguments)
+        return refuse("unknown_method") if handler is None else handler(arguments)
 
     def _wait_s(self, method: str, channel: str, call: Call) -> int:
         """Return the whole seconds to wait, 0 to go ahead: a token bucket for each method."""
@@ -322,107 +261,11 @@ class SlackApiStandIn:
         self._buckets[bucket] = (level - 1.0, now)
         return 0
 
-    def _lacks(self, *scopes: str) -> Json | None:
-        if set(self.scopes.split(",")).isdisjoint(scopes):
-            return {**_refuse("missing_scope"), "needed": scopes[0], "provided": self.scopes}
-        return None
-
-    def _closed(self, channel: str, *, member: bool = True) -> Json | None:
-        found = self.channels.get(channel)
-        if found is None:
-            return _refuse("channel_not_found")
-        if found["is_archived"]:
-            return _refuse("is_archived")
-        return _refuse("not_in_channel") if member and not found["is_member"] else None
-
-    def _next_ts(self) -> str:
-        self._last_ts = max(self._last_ts + 1, time.time_ns() // 1000)
-        return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
-
-    def _auth_test(self, _: Json) -> Json:
-        return {
-            "ok": True,
-            "user_id": "U0BOT",
-            "bot_id": "B0BOT",
-            "team": "T0",
-            "url": "https://t.slack.com/",
-        }
-
-    def _conversations_info(self, arguments: Json) -> Json:
-        if refused := self._lacks("channels:read", "groups:read"):
-            return refused
-        channel = str(arguments.get("channel"))
-        if channel not in self.channels:
-            return _refuse("channel_not_found")
-        return {"ok": True, "channel": {"id": channel, "name": "alerts", **self.channels[channel]}}
-
-    def _chat_postMessage(self, arguments: Json) -> Json:  # noqa: N802 -- Slack's name
-        channel, thread = str(arguments.get("channel")), str(arguments.get("thread_ts") or "")
-        if refused := self._lacks("chat:write") or self._closed(channel) or self._unfit(arguments):
-            return refused
-        if thread and not any(post.ts == thread for post in self.top()):
-            return _refuse("thread_not_found")
-        post = Post(
-            self._next_ts(),
-            channel,
-            str(arguments.get("text", "")),
-            arguments.get("blocks") or [],
-            arguments.get("metadata"),
-            thread,
-            bool(arguments.get("reply_broadcast")),
-        )
-        self.posts.append(post)
-        return {"ok": True, "channel": channel, "ts": post.ts, "message": {"text": post.text}}
-
-    def _chat_update(self, arguments: Json) -> Json:
-        channel, ts = str(arguments.get("channel")), str(arguments.get("ts"))
-        if refused := self._lacks("chat:write") or self._closed(channel) or self._unfit(arguments):
-            return refused
-        for post in self.posts:
-            if (post.channel, post.ts) == (channel, ts):
-                post.text, post.blocks = str(arguments.get("text", "")), arguments.get("blocks") or []
-                post.metadata = arguments.get("metadata", post.metadata)
-                post.edits += 1
-                return {"ok": True, "channel": channel, "ts": ts, "text": post.text}
-        return _refuse("message_not_found")
-
-    def _chat_postEphemeral(self, arguments: Json) -> Json:  # noqa: N802 -- Slack's name
-        if refused := self._lacks("chat:write") or self._closed(str(arguments.get("channel"))):
-            return refused
-        if found := faults(arguments):
-            return self._invalid(found)
-        self.whispers.append(arguments)
-        return {"ok": True, "message_ts": self._next_ts()}
-
-    def _unfit(self, arguments: Json) -> Json | None:
-        found = faults(arguments)
-        return self._invalid(found) if found else None
-
-    def _invalid(self, found: list[str]) -> Json:
-        self.refusals.append(found)
-        return {**_refuse("invalid_blocks"), "response_metadata": {"messages": found}}
-
-    def _conversations_history(self, arguments: Json) -> Json:
-        channel = str(arguments.get("channel"))
-        if refused := self._lacks("channels:history", "groups:history") or self._closed(channel):
-            return refused
-        shown = [post for post in self.posts if not post.thread_ts or post.broadcast]
-        return _page([post for post in reversed(shown) if post.channel == channel], arguments)
-
-    def _conversations_replies(self, arguments: Json) -> Json:
-        channel, thread = str(arguments.get("channel")), str(arguments.get("ts"))
-        if refused := self._lacks("channels:history", "groups:history") or self._closed(channel):
-            return refused
-        found = [post for post in self.posts if thread in {post.ts, post.thread_ts}]
-        if not any(post.ts == thread for post in found):
-            return _refuse("thread_not_found")
-        return _page(found, arguments)
-
     def _files_getUploadURLExternal(self, arguments: Json) -> Json:  # noqa: N802 -- Slack's name
         if refused := self._lacks("files:write"):
             return refused
         if not arguments.get("filename") or int(arguments.get("length") or 0) < 1:
-            return _refuse("invalid_arguments")
+            return refuse("invalid_arguments")
         upload = Upload(f"F{len(self._begun):08d}", str(arguments["filename"]), int(arguments["length"]))
         self._begun[upload.id] = upload
         return {"ok": True, "file_id": upload.id, "upload_url": f"{self.url[:-4]}upload/{upload.id}"}
@@ -435,23 +278,6 @@ class SlackApiStandIn:
             return web.Response(status=400, text="bad length")
         upload.body = body
         return web.Response(text=f"OK - {len(body)}")
-
-    def _files_completeUploadExternal(self, arguments: Json) -> Json:  # noqa: N802 -- Slack's name
-        if refused := self._lacks("files:write") or self._closed(str(arguments.get("channel_id"))):
-            return refused
-        wanted = arguments.get("files")
-        named = json.loads(wanted) if isinstance(wanted, str) else wanted or []
-        shared = []
-        for one in named:
-            upload = self._begun.pop(str(one.get("id")), None)
-            if upload is None or not upload.body:
-                return _refuse("file_not_found")
-            upload.channel = str(arguments["channel_id"])
-            upload.thread_ts = str(arguments.get("thread_ts") or "")
-            upload.title = str(one.get("title", ""))
-            self.uploads.append(upload)
-            shared.append({"id": upload.id, "title": upload.title})
-        return {"ok": True, "files": shared}
 
     def _apps_connections_open(self, _: Json) -> Json:
         ticket = self.socket.new_ticket()
@@ -476,35 +302,6 @@ class SlackApiStandIn:
         for method, planned in wanted.get("break_next", {}).items():
             self.break_next(method, *map(Fault, planned))
         return web.json_response({"ok": True})
-
-
-def _refuse(word: str) -> Json:
-    return {"ok": False, "error": word}
-
-
-def _page(posts: list[Post], arguments: Json) -> Json:
-    oldest, start = float(arguments.get("oldest") or 0), int(arguments.get("cursor") or 0)
-    limit = min(int(arguments.get("limit") or 100), 999)
-    within = [post for post in posts if float(post.ts) > oldest or (not post.thread_ts and "ts" in arguments)]
-    shown = within[start : start + limit]
-    more = start + limit < len(within)
-    reveal = str(arguments.get("include_all_metadata", "0")).lower() in {"1", "true"}
-    return {
-        "ok": True,
-        "messages": [_message(post, reveal=reveal) for post in shown],
-        "has_more": more,
-        "response_metadata": {"next_cursor": str(start + limit) if more else ""},
-    }
-
-
-def _message(post: Post, *, reveal: bool) -> Json:
-    found: Json = {"type": "message", "user": "U0BOT", "ts": post.ts, "text": post.text}
-    if post.thread_ts:
-        found["thread_ts"] = post.thread_ts
-    if post.metadata:
-        kind = post.metadata["event_type"]
-        found["metadata"] = post.metadata if reveal else {"event_type": kind}
-    return found
 
 
 async def _arguments(request: web.Request) -> Json:

@@ -2,53 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from daemon.storage.bars import BarStore
-from daemon.storage.database import Database
-from daemon.storage.schema import bar_revisions, bars, features, forecasts
-from market.exchange import Exchange
+from daemon.storage.schema import bar_revisions, bars, features, forecasts, outcomes, regimes
 from market.panel import FIELDS, Panel
-from tests.conftest import Kept, migrate
-from tests.daemon.replays import short_settings
-from tests.daemon.test_sessions import FIRST, Desk
+from tests.daemon.sessions.desk import FIRST, Desk
 
 CLOSE, ADJ_CLOSE, VOLUME = (FIELDS.index(name) for name in ("close", "adj_close", "volume"))
-
-
-@pytest.fixture
-async def desk(
-    kept: Kept,
-    kind: str,
-    new_url: Callable[[], str],
-    copy_url: Callable[[str], str],
-    exchange: Exchange,
-    tmp_path: Path,
-) -> AsyncIterator[Desk]:
-    """A desk that has kept its history and run its first session."""
-    settings = short_settings(tmp_path)
-
-    async def run_first(url: str) -> None:
-        await migrate(url)
-        store = Database(url, durable=False)
-        first = Desk(store, settings, exchange)
-        await first.pipeline.restore()
-        assert await first.look() == 1
-        await store.aclose()
-
-    database = Database(copy_url(kept.url("first session", kind, new_url, run_first)), durable=False)
-    made = Desk(database, settings, exchange)
-    await made.pipeline.restore()
-    yield made
-    await database.aclose()
 
 
 def truth(desk: Desk, session: date) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
@@ -83,6 +50,11 @@ async def same_after_restart(desk: Desk) -> None:
     for session in before.came:
         assert_array_equal(before.came[session], after.came[session])
     assert before.features.keys() == after.features.keys()
+    assert before.book == after.book
+    async with desk.database.read() as connection:
+        for row in await connection.execute(select(outcomes)):
+            came = after.came[row.session][after.universe.index(row.ticker)]
+            assert_array_equal(came, np.nan if row.came is None else row.came)
 
 
 async def unknown_session(desk: Desk) -> date:
@@ -182,6 +154,44 @@ async def test_a_corrected_bar_is_kept_beside_what_was_known_before(desk: Desk) 
     assert (row.session, row.ticker, row.kind) == (FIRST, "IBM", "correction")
     assert row.close == pytest.approx(truth(desk, FIRST)[CLOSE, column] / 1.001)
     await same_after_restart(desk)
+
+
+async def test_a_corrected_entry_changes_the_outcome_in_the_store_and_in_the_book_alike(desk: Desk) -> None:
+    entry = desk.exchange.next(FIRST)
+    days = desk.exchange.sessions(entry, date(2004, 6, 11))
+    for session in days:
+        desk.at(session)
+        await desk.look()
+    ticker, came = next(
+        (row[1], row[-1]) for row in await rows_of(desk, outcomes, FIRST) if row[-1] is not None
+    )
+    book = desk.pipeline.memory.book
+    factor = 0.8 if came == 0.0 else 1.25  # the entry was that much cheaper, or dearer
+    desk.provider.panel = change(
+        desk.provider.panel, entry, str(ticker), open=factor, low=min(factor, 1.0), high=max(factor, 1.0)
+    )
+    desk.at(desk.exchange.next(days[-1]))
+    await desk.look()
+    assert {row[1]: row[-1] for row in await rows_of(desk, outcomes, FIRST)}[ticker] not in {came, None}
+    assert desk.pipeline.memory.book != book
+    await same_after_restart(desk)
+
+
+async def test_a_store_without_regimes_enters_its_outcomes_under_none(desk: Desk) -> None:
+    """A store of an earlier version holds forecasts and no regimes: they count for all regimes together."""
+    for session in desk.exchange.sessions(desk.exchange.next(FIRST), date(2004, 6, 11)):
+        desk.at(session)
+        await desk.look()
+    async with desk.database.write() as connection:
+        await connection.execute(delete(regimes))
+    desk.restart()
+    await desk.pipeline.restore()
+    assert desk.pipeline.memory.regimes == {}
+    assert desk.pipeline.memory.forecast_by_champion(session) != ()
+    assert set(desk.pipeline.memory.book.resolved.regimes) <= {""}
+    assert desk.pipeline.memory.book.trades > 0
+    desk.at(desk.exchange.next(session))
+    assert await desk.look() == 1
 
 
 async def test_a_split_leaves_the_kept_bars_and_is_recorded_once(desk: Desk) -> None:

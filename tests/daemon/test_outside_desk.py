@@ -1,0 +1,163 @@
+"""What is told from outside, on its way into the features: a session late, kept, and never needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from daemon.clock import ReplayClock
+from daemon.compute import Compute
+from daemon.configuration.settings import Settings
+from daemon.due import due_of
+from daemon.outside_desk import OutsideDesk, make_outside
+from daemon.session import Pipeline
+from daemon.storage.bars import BarStore, SessionBars
+from daemon.storage.database import Database
+from daemon.storage.runs import RunStore
+from market.exchange import Exchange
+from market.outside import Outside
+from market.panel import FIELDS, FloatArray
+from market.revisions import Revision, RevisionKind
+from market.short_volume import HEADER, file_name
+from market.short_volume_files import Folder
+from tests.daemon.command_line import Forewarn
+from tests.daemon.replays import short_settings
+
+TICKERS = ("AAPL", "MSFT", "^GSPC")
+VOLUME = 1000.0
+
+
+def write_file(folder: Path, day: date, total: float) -> None:
+    rows = [f"{day:%Y%m%d}|{ticker}|{total / 4}|0|{total}|Q" for ticker in TICKERS[:2]]
+    (folder / file_name(day)).write_text("\n".join(["|".join(HEADER), *rows, "2"]))
+
+
+def day_of(session: date) -> SessionBars:
+    values = np.full((len(FIELDS), len(TICKERS)), 10.0)
+    values[FIELDS.index("volume")] = VOLUME
+    return SessionBars(session, values)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    splits = tmp_path / "splits.csv"
+    splits.write_text("ticker,session,ratio\nAAPL,,\nMSFT,,\n")
+    plain = short_settings(tmp_path)
+    told = {
+        "short_volume": "folder",
+        "short_volume_folder": str(tmp_path),
+        "splits_file": str(splits),
+        "benchmark": "^GSPC",
+    }
+    return plain.model_copy(update={"market": plain.market.model_copy(update=told)})
+
+
+def pipeline_of(settings: Settings, database: Database, exchange: Exchange, first: date) -> Pipeline:
+    clock = ReplayClock(due_of(exchange, first, settings.schedule).due_at)
+    outside = make_outside(settings.market, exchange, live=False)
+    return Pipeline(database, settings, clock, Compute(None), TICKERS, (), outside=outside)
+
+
+async def run(
+    pipeline: Pipeline, settings: Settings, exchange: Exchange, sessions: Iterable[date]
+) -> dict[date, FloatArray]:
+    """Run the sessions and return a column of features for each: the off-exchange share by ticker."""
+    found = {}
+    for session in sessions:
+        await pipeline.run(due_of(exchange, session, settings.schedule), day_of(session), warm_up=True)
+        column = pipeline.memory.set.names.index("off_exchange_share")
+        found[session] = pipeline.memory.features[session][:, column]
+    return found
+
+
+async def test_a_session_reads_the_file_of_the_one_before_and_a_start_reads_the_store(
+    database: Database, exchange: Exchange, settings: Settings, tmp_path: Path
+) -> None:
+    days = exchange.sessions(date(2024, 3, 4), date(2024, 3, 8))
+    for i, day in enumerate(days):
+        if i != 2:
+            write_file(tmp_path, day, 100.0 * (i + 1))
+    pipeline = pipeline_of(settings, database, exchange, days[0])
+    await pipeline.restore()
+    found = await run(pipeline, settings, exchange, days[:4])
+    np.testing.assert_allclose([found[day][0] for day in days[:4]], [np.nan, 0.1, 0.2, np.nan])
+    for day in (days[0], days[1], days[3]):
+        (tmp_path / file_name(day)).unlink()
+    again = pipeline_of(settings, database, exchange, days[0])
+    await again.restore()
+    np.testing.assert_array_equal(again.memory.shares(4), pipeline.memory.shares(4))
+    assert set(again.memory.outside) == {days[1], days[2]}
+
+
+async def test_a_file_at_fault_is_unknown_and_the_session_runs(
+    database: Database, exchange: Exchange, settings: Settings, tmp_path: Path
+) -> None:
+    days = exchange.sessions(date(2024, 3, 4), date(2024, 3, 5))
+    (tmp_path / file_name(days[0])).write_text("<html>")
+    pipeline = pipeline_of(settings, database, exchange, days[0])
+    await pipeline.restore()
+    found = await run(pipeline, settings, exchange, days)
+    assert np.isnan(found[days[1]]).all()
+
+
+async def test_a_live_volume_is_brought_back_to_raw_shares_by_the_splits_that_were_told(
+    database: Database, exchange: Exchange, settings: Settings, tmp_path: Path
+) -> None:
+    first, second = exchange.sessions(date(2024, 3, 4), date(2024, 3, 5))
+    pipeline = pipeline_of(settings, database, exchange, first)
+    await pipeline.restore()
+    await pipeline.run(due_of(exchange, first, settings.schedule), day_of(first), warm_up=True)
+    outside = Outside(Folder(tmp_path))  # without a file of splits
+    desk = OutsideDesk(outside, pipeline.memory, database, live=True)
+    write_file(tmp_path, first, 400.0)
+    write_file(tmp_path, second, 400.0)
+    before = await desk.look()
+    assert before is not None
+    assert np.isnan(before.shares).all()  # told with the history, whose splits nobody told
+    due = due_of(exchange, second, settings.schedule)
+    await pipeline.run(due, day_of(second), warm_up=True)
+    async with database.write() as connection:
+        at = due.due_at
+        await RunStore(connection).record("forecast", at, second, {}, started=at, finished=at)
+        split = Revision(first, "AAPL", RevisionKind.SPLIT, 4.0)
+        await BarStore(connection).revise((split,), at)
+    found = await desk.look()
+    assert found is not None
+    assert found.of == second
+    np.testing.assert_allclose(found.shares[0], [0.1, 0.4])  # a share of AAPL is four by now
+
+
+def test_a_replay_asks_nobody(exchange: Exchange, settings: Settings) -> None:
+    market = settings.market.model_copy(update={"short_volume": "finra", "splits_file": ""})
+    assert make_outside(market, exchange, live=False).names == ()
+    assert make_outside(market, exchange, live=True).names == ("off_exchange_volume", "short_volume")
+
+
+def test_the_features_command_reads_the_files_that_the_configuration_names(
+    forewarn: Forewarn, tmp_path: Path
+) -> None:
+    write_file(tmp_path, date(2012, 12, 28), 1e6)
+    (tmp_path / "splits.csv").write_text("ticker,session,ratio\nAAPL,,\n")
+    (tmp_path / "customers.csv").write_text("supplier,customer,share,known_from\nAAPL,MSFT,0.3,2012-11-01\n")
+    (tmp_path / "minutes.csv").write_text(
+        "ticker,start,volume\nAAPL,2012-12-28T13:00:00Z,50\nAAPL,2012-12-28T16:00:00Z,1000\n"
+    )
+    (tmp_path / "config.toml").write_text(
+        '[market]\nshort_volume = "folder"\nshort_volume_folder = "."\nsplits_file = "splits.csv"\n'
+        'customers_file = "customers.csv"\nminutes_file = "minutes.csv"\n'
+    )
+    done = forewarn("features", "AAPL", "--json", "--config", "config.toml")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = {one["feature"]: one for one in json.loads(done.stdout)["features"]}
+    assert 0 < found["off_exchange_share"]["value"] < 0.1
+    assert (found["off_exchange_share"]["tier"], found["short_share"]["value"]) == ("delayed", 0.25)
+    assert found["after_hours_share"]["value"] == pytest.approx(0.05)
+    assert (found["customer_momentum_21"]["tier"], found["off_exchange_z_60"]["tier"]) == ("exact", "missing")
+    (tmp_path / "splits.csv").write_text("ticker,session\n")
+    refused = forewarn("features", "AAPL", "--config", "config.toml")
+    assert (refused.returncode, "column 'ratio' is missing" in refused.stderr) == (3, True)
