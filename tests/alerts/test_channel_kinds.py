@@ -43,6 +43,7 @@ class PigeonSettings(ChannelSection):
 class PigeonChannel:
     name = "pigeon"
     pace = Pace(per_s=1.0)
+    edits = False
 
     def __init__(self, loft: Path, bird: str) -> None:
         self._loft, self._bird = loft, bird
@@ -75,7 +76,7 @@ import contextlib, io, json, os, sys
 import alerts.channels
 folder, acts = sys.argv[1], json.loads(sys.argv[2])
 alerts.channels.__path__.append(folder)
-from daemon.cli import main
+from daemon.cli.main import main
 
 def play(environment, words):
     os.environ.update(environment)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.cli import main
+from daemon.cli.main import main
 from daemon.clock import ReplayClock
 from daemon.live.health import Health
 from daemon.storage.database import Database

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from daemon.cli import main
+from daemon.cli.main import main
 
 
 class Nursery:

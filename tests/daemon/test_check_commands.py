@@ -16,7 +16,7 @@ import pytest
 
 from alerts.message import Event
 from daemon.checks import Standing, check_store
-from daemon.cli import main
+from daemon.cli.main import main
 from daemon.clock import SystemClock
 from daemon.commands.check import compose_test
 from daemon.storage.database import Database

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from daemon.cli import main
+from daemon.cli.main import main
 from forecaster.features import FEATURE_NAMES, FEATURES
 
 Run = Callable[..., tuple[int, str, str]]

@@ -9,7 +9,7 @@ import pyarrow.csv as pacsv
 import pytest
 from typer.testing import CliRunner
 
-from daemon.cli import app
+from daemon.cli.app import app
 from daemon.commands.data_file import DataFileError
 from daemon.commands.reference_files import read_sectors
 from market.fact_table import UniverseError

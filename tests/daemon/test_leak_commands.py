@@ -15,7 +15,7 @@ import pytest
 
 from backtest.leaks import PLANTS, Check, Record, Report, Result, Subject, examine
 from backtest.leaks.suite import Planted
-from daemon.cli import main
+from daemon.cli.main import main
 from daemon.commands import leaks as leak_commands
 from forecaster.features import FEATURES
 

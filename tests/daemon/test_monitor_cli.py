@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from daemon.cli import main
+from daemon.cli.main import main
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from alerts.message import Severity
 from alerts.rule import Action, Rule
-from daemon.cli import app
+from daemon.cli.app import app
 from daemon.commands.alerts import read_span
 from daemon.configuration.config import load_settings
 from daemon.configuration.config_error import ConfigError
