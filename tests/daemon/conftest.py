@@ -1,5 +1,5 @@
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,9 @@ from daemon.live.health import Health
 from daemon.storage.database import Database
 from daemon.web.server import Server
 from market.exchange import Exchange, load_exchange
+from tests.conftest import Kept
 from tests.daemon.command_line import Done, Forewarn
+from tests.daemon.replays import replayed_at
 from tests.daemon.status_store import clock_at, settings_with
 
 
@@ -54,3 +56,24 @@ def forewarn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capt
         return Done(code, out, err)
 
     return run
+
+
+@pytest.fixture
+def replayed_url(
+    kept: Kept,
+    kind: str,
+    new_url: Callable[[], str],
+    copy_url: Callable[[str], str],
+    exchange: Exchange,
+    tmp_path: Path,
+) -> str:
+    """A store with half a year of finished replay: several models, trades, alerts, halts and lifts."""
+    return copy_url(replayed_at(kept, kind, new_url, tmp_path, exchange))
+
+
+@pytest.fixture
+async def replayed(replayed_url: str) -> AsyncIterator[Database]:
+    """The same, open."""
+    store = Database(replayed_url, durable=False)
+    yield store
+    await store.aclose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,15 @@ from daemon.storage.schema import metadata
 from market.exchange import Exchange
 from market.price_file import read_prices
 from market.sample import SAMPLE_PATH
+from tests.conftest import Kept
 
 START = date(2004, 3, 1)
 END = date(2004, 8, 31)
 
 CONFIG = """
+[market.sectors]
+IBM = "Computers"
+MSFT = "Software"
 [forecast]
 train_sessions = 120
 min_train_sessions = 40
@@ -76,6 +81,17 @@ def short_history(exchange: Exchange) -> History:
 async def replay_short(database: Database, settings: Settings, exchange: Exchange) -> None:
     """Replay it."""
     await replay(short_history(exchange), exchange, settings, database, (), lambda done, total, session: None)
+
+
+def replayed_at(kept: Kept, kind: str, new_url: Callable[[], str], folder: Path, exchange: Exchange) -> str:
+    """Return the URL of a store with that replay; only copies of it may be changed."""
+
+    async def fill(url: str) -> None:
+        store = Database(url, durable=False)
+        await replay_short(store, short_settings(folder), exchange)
+        await store.aclose()
+
+    return kept.url("replayed", kind, new_url, fill)
 
 
 Tables = dict[str, list[tuple[Any, ...]]]

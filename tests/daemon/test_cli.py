@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import socket
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import make_url
 
 from daemon.storage.database import Database
 from market.exchange import Exchange
+from tests.conftest import Kept
 from tests.daemon.command_line import Forewarn
 from tests.daemon.replays import (
     START,
     Tables,
     dump,
-    replay_short,
-    short_settings,
+    replayed_at,
     write_config,
     write_prices,
 )
@@ -123,16 +125,10 @@ def test_a_wrong_date_is_a_usage_error(tmp_path: Path, forewarn: Forewarn) -> No
 
 
 @pytest.fixture
-def replayed(tmp_path: Path, exchange: Exchange) -> Path:
+def replayed(kept: Kept, exchange: Exchange, tmp_path: Path) -> Path:
     """A store with a finished replay."""
-
-    async def go() -> None:
-        store = Database(f"sqlite:///{tmp_path}/a.db")
-        await replay_short(store, short_settings(tmp_path), exchange)
-        await store.aclose()
-
-    asyncio.run(go())
-    return tmp_path / "a.db"
+    source = make_url(replayed_at(kept, "sqlite", str, tmp_path, exchange)).database
+    return Path(shutil.copy(str(source), tmp_path / "a.db"))
 
 
 def tables_of(path: Path) -> Tables:

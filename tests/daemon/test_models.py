@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -30,8 +29,7 @@ from forecaster.model_version import ModelVersion
 from forecaster.signals import History
 from forecaster.training import Training, fit
 from market.exchange import Exchange
-from tests.conftest import Kept
-from tests.daemon.replays import END, replay_short, short_settings
+from tests.daemon.replays import END, short_settings
 from tests.forecaster.planted import planted
 
 NOW = datetime(2026, 1, 5, 21, tzinfo=UTC)
@@ -40,28 +38,6 @@ FIRST = date(2004, 3, 1)
 
 def move(action: Action, version: int = 1, before: int | None = None) -> Move:
     return Move(NOW, FIRST, action, version, before, "forewarn", "x")
-
-
-@pytest.fixture
-async def replayed(
-    kept: Kept,
-    kind: str,
-    new_url: Callable[[], str],
-    copy_url: Callable[[str], str],
-    exchange: Exchange,
-    tmp_path: Path,
-) -> AsyncIterator[Database]:
-    """Half a year of a replay that has fitted several models."""
-    settings = short_settings(tmp_path)
-
-    async def fill(url: str) -> None:
-        store = Database(url, durable=False)
-        await replay_short(store, settings, exchange)
-        await store.aclose()
-
-    store = Database(copy_url(kept.url("replayed plainly", kind, new_url, fill)), durable=False)
-    yield store
-    await store.aclose()
 
 
 class TestStore:

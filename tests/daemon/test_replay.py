@@ -1,13 +1,11 @@
 """The same history gives the same tables, on every executor and every database."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-import pytest_asyncio
 from rich.console import Console
 
 from daemon.commands.terminal import print_summary
@@ -18,22 +16,18 @@ from daemon.summary import summarise
 from market.exchange import Exchange
 from market.price_file import read_prices
 from market.sample import SAMPLE_PATH
-from tests.daemon.replays import Tables, dump, replay_short, short_settings
+from tests.conftest import Kept
+from tests.daemon.replays import Tables, dump, replay_short, replayed_at, short_settings
 from trading.gate import GateState
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def replayed(tmp_path_factory: pytest.TempPathFactory, exchange: Exchange) -> AsyncIterator[Database]:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    store = Database(f"sqlite:///{folder}/a.db", durable=False)
-    await replay_short(store, short_settings(folder), exchange)
-    yield store
+@pytest.fixture
+async def undisturbed(kept: Kept, exchange: Exchange, tmp_path: Path) -> Tables:
+    """Every row of a replay that nothing disturbed."""
+    store = Database(replayed_at(kept, "sqlite", str, tmp_path, exchange), durable=False)
+    tables = await dump(store)
     await store.aclose()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def undisturbed(replayed: Database) -> Tables:
-    return await dump(replayed)
+    return tables
 
 
 async def test_a_replay_fills_every_table(undisturbed: Tables) -> None:
@@ -57,6 +51,7 @@ async def test_both_databases_and_any_executor_get_the_same_tables_and_a_second_
     assert await dump(database) == undisturbed
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])
 async def test_the_summary_tells_pauses_and_who_lifted_them(replayed: Database) -> None:
     async with replayed.read() as connection:
         summary = await summarise(connection)
@@ -93,6 +88,7 @@ async def test_bars_that_cannot_be_right_are_left_out_and_named(exchange: Exchan
     assert left_out in console.export_text()
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])
 async def test_other_settings_are_refused_and_change_nothing(
     replayed: Database, undisturbed: Tables, exchange: Exchange, tmp_path: Path
 ) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,15 +13,10 @@ from daemon.storage.readings import ReadingStore
 from daemon.storage.runs import RunStore
 from daemon.storage.schema import accounts, forecasts, outcomes, trades
 from daemon.storage.trading import PAPER, TradingStore
-from market.exchange import Exchange
 from monitors.reading import NoData, Reading
 from monitors.watch import DEFAULTS
-from tests.conftest import Kept
-from tests.daemon.replays import replay_short, short_settings
 
 pytestmark = pytest.mark.no_cover  # it repeats what other tests count
-
-SECTORS = {"IBM": "Computers", "MSFT": "Software"}
 
 
 async def last_readings(database: Database) -> dict[tuple[str, str], Reading]:
@@ -32,28 +25,6 @@ async def last_readings(database: Database) -> dict[tuple[str, str], Reading]:
         assert session is not None
         found = await ReadingStore(connection).of(session)
     return {(one.metric, one.subject): one for one in found}
-
-
-@pytest.fixture
-async def replayed(
-    kept: Kept,
-    kind: str,
-    new_url: Callable[[], str],
-    copy_url: Callable[[str], str],
-    exchange: Exchange,
-    tmp_path: Path,
-) -> AsyncIterator[Database]:
-    settings = short_settings(tmp_path)
-    market = settings.market.model_copy(update={"sectors": SECTORS})
-
-    async def fill(url: str) -> None:
-        store = Database(url, durable=False)
-        await replay_short(store, settings.model_copy(update={"market": market}), exchange)
-        await store.aclose()
-
-    database = Database(copy_url(kept.url("replayed", kind, new_url, fill)), durable=False)
-    yield database
-    await database.aclose()
 
 
 async def test_the_stored_readings_are_what_the_stored_tables_say(replayed: Database) -> None:
