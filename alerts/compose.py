@@ -21,6 +21,9 @@ PERCENT_METRICS: Final = frozenset(
 )
 """Metrics whose value is a fraction and reads better in per cent."""
 
+LARGE: Final = 1e6
+"""Above that a value is no rate any more, and no seconds that anybody counts."""
+
 FINDINGS: Final = 12
 """Findings a message lists at most; the others are counted."""
 
@@ -138,7 +141,12 @@ def _finding(alert: Alert, rule: Rule | None, last: Reading | None) -> Finding:
 
 
 def amount(metric: str, value: float) -> str:
-    """Return a metric's value as people read it: rates in per cent, seconds whole, the rest three digits."""
+    """Return a metric's value as people read it: rates in per cent, seconds whole, the rest three digits.
+
+    Above a million, three digits are enough for each.
+    """
+    if abs(value) > LARGE:
+        return f"{value:.3g} s" if metric.endswith("_s") else f"{value:.3g}"
     if metric.endswith("_s"):
         return f"{value:,.0f} s"
     return f"{value:.1%}" if metric in PERCENT_METRICS or metric.endswith("_rate") else f"{value:.3g}"

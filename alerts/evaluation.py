@@ -56,7 +56,7 @@ def evaluate(
     def step(name: str, old: Alert, rule: Rule, reading: Reading | None) -> None:
         confirmed = not rule.confirmed_by or any(witnesses[other] > 0 for other in rule.confirmed_by)
         new = advance(old, rule, reading, session, confirmed=confirmed)
-        if not complete and new.counted != session:
+        if not complete and (new.counted is None or new.counted < session):
             new = replace(new, counted=session)  # a later, complete look must not take it for gone
         if new is not old or name in after:
             after[name] = new
@@ -112,11 +112,15 @@ def retire(
 
 
 def advance(alert: Alert, rule: Rule, reading: Reading | None, session: date, *, confirmed: bool) -> Alert:
-    """Advance one alert by one reading; None where there is none in a session that is complete."""
+    """Advance one alert by one reading; None where there is none in a session that is complete.
+
+    A reading of an earlier session than the one it was last judged in says nothing about it now.
+    """
     verdict = Verdict.NO_DATA if reading is None else rule.test(reading)
-    if _is_settled(alert, verdict):
+    is_past = alert.counted is not None and session < alert.counted
+    if is_past or _is_settled(alert, verdict):
         return alert
-    fresh = alert.counted != session
+    fresh = alert.counted is None or alert.counted < session
     if fresh:
         alert = _older(alert, rule, session)
     if alert.state is AlertState.FIRING and rule.latches and not alert.latches:
@@ -139,7 +143,8 @@ def advance(alert: Alert, rule: Rule, reading: Reading | None, session: date, *,
 
 
 def _testifies(alert: Alert, session: date) -> bool:
-    return alert.state is AlertState.FIRING and alert.counted == session and alert.blind == 0
+    counted = alert.counted is not None and alert.counted >= session
+    return alert.state is AlertState.FIRING and counted and alert.blind == 0
 
 
 def _is_forgettable(rule: Rule, verdict: Verdict) -> bool:

@@ -103,6 +103,8 @@ class Rule:
         for name in (self.name, self.group):
             if len(name) > LONGEST_NAME or "/" in name:
                 raise ValueError(f"{name!r} is no name; use at most {LONGEST_NAME} characters and no slash")
+            if not name.isprintable():
+                raise ValueError(f"{name!r} is no name; leave out what is not printable, as a line feed")
         self._check_condition()
         self._check_clear()
         if self.for_sessions < 1:

@@ -115,6 +115,19 @@ class Quiet:
         return None
 
 
+def broken(glob: str) -> str:
+    """Return what is wrong with a glob and the fix; "" where nothing is."""
+    if not glob:
+        return 'it matches nothing; write "*" for every subject'
+    rest = glob
+    while "[" in rest:
+        inside = rest.partition("[")[2].removeprefix("!")
+        if "]" not in inside[1:]:
+            return "its [ is never closed; close it with ], or write [[] for the character itself"
+        rest = inside[1:].partition("]")[2]
+    return ""
+
+
 def _matches(rule_glob: str, subject_glob: str, rule: str, group: str, subject: str) -> bool:
     named = rule_glob in (rule, group) or fnmatchcase(rule, rule_glob) or fnmatchcase(group, rule_glob)
     return named and (subject_glob == subject or fnmatchcase(subject, subject_glob))

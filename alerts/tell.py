@@ -225,8 +225,10 @@ def _continued(scene: Scene, group: Group, severity: Severity) -> Group:
     """Return the group in its present spell, or at the beginning of a new one."""
     if group.is_open:
         return replace(group, severity=worst((group.severity, severity)))
-    count = group.count + 1 if group.began == scene.session else 1
-    return Group(group.name, scene.session, count, True, severity)
+    if group.began is None or group.began < scene.session:
+        return Group(group.name, scene.session, 1, True, severity)
+    # A spell of a session before the one that had the last goes on counting there: no name comes twice.
+    return Group(group.name, group.began, group.count + 1, True, severity)
 
 
 def _mark(telling: Telling, alert: Alert, reason: Reason, told_at: datetime | None) -> None:

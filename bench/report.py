@@ -37,6 +37,7 @@ SIMULATED = (  # the longest first, so that two processes end together
     "bench.simulations.pooled",
     "bench.simulations.calibration",
     "bench.regimes",
+    "bench.simulations.references",
     "bench.simulations.detectable",
     "bench.simulations.intervals",
     "bench.simulations.win_rate",
@@ -49,6 +50,7 @@ SIMULATED = (  # the longest first, so that two processes end together
 ORDER = (
     "bench.simulations.budget",
     "bench.simulations.detectable",
+    "bench.simulations.references",
     "bench.simulations.bad_tick",
     "bench.simulations.real_prices",
     "bench.simulations.pages",

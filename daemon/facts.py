@@ -10,7 +10,7 @@ import numpy as np
 
 from daemon.configuration.settings import Settings
 from daemon.memory import Memory
-from daemon.references import reference_of
+from daemon.references import compared
 from daemon.today import Resolved, Settled
 from market.panel import FloatArray
 from monitors.live import Live
@@ -39,10 +39,12 @@ def make_facts(
         settled: What its open and close did to the books.
         live: What the observer saw; None in a replay.
     """
+    window, reference = compared(memory, settings.monitors)
+    looks = begins_week(memory.before(session), session)
     return Facts(
         session=session,
-        features=memory.window(settings.monitors.window_sessions),
-        reference=reference_of(memory, session, settings.monitors.reference),
+        features=window,
+        reference=reference.drift if reference else None,
         trade_returns=np.array([trade.return_ for trade in settled.trades]),
         probabilities=np.array([one.probability for one in settled.resolved]),
         outcomes=np.array([one.outcome for one in settled.resolved]),
@@ -56,7 +58,7 @@ def make_facts(
         bars_missing=len(memory.tickers) - len(memory.prices(session, "close")),
         labels=_labels(settled.resolved, settings.market.sector_of()),
         weights=_weights(settled.before, settled.paper),
-        joint=memory.joint if begins_week(memory.before(session), session) else None,
+        joint=reference.joint if reference and looks else None,
         live=live,
     )
 

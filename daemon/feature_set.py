@@ -17,8 +17,8 @@ from forecaster.features import Feature
 from forecaster.signals import Signal, features_of, usable_signals
 from forecaster.tier import Tier
 from forecaster.window import Window, make_window
-from market.filings_links import Links, customer_extra
-from market.outside import NAMES, Outside, in_volume
+from market.filings_links import Links
+from market.outside import NAMES, Outside, joined
 from market.panel import FIELDS, FloatArray, Panel
 
 NOTHING: Final = Outside()
@@ -79,11 +79,8 @@ class FeatureSet:
                 before it, shape (names, sessions, universe).
         """
         series, tiers = market_series(panel)
-        told = in_volume(shares, panel.columns(universe).volume)
-        extras = {name: told[name] for name in self.outside}
+        extras = joined(panel, universe, shares, self.outside, self.links, self.sectors)
         tiers |= dict.fromkeys(self.outside, Tier.DELAYED)
-        if self.links:
-            extras["customer_return"] = customer_extra(self.links, panel, universe, self.sectors)
         return make_window(
             panel, universe, self.benchmark, series=series, sectors=self.sectors, extras=extras, tiers=tiers
         )

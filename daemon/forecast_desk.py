@@ -12,7 +12,7 @@ from daemon.configuration.settings import Settings
 from daemon.forecasting import judged, make_forecasts, opened, resolve, succession
 from daemon.memory import Memory
 from daemon.references import refer
-from daemon.storage.database import number
+from daemon.storage.database import Database, number
 from daemon.storage.models import ModelStore
 from daemon.storage.moves import Action, Move, MoveStore
 from forecaster.calibration.book import CalibrationBook, Decision
@@ -46,15 +46,16 @@ class Change:
 class ForecastDesk:
     """Computes on the executor what the memory's champion says, and keeps the memory up to date."""
 
-    def __init__(self, memory: Memory, compute: Compute, settings: Settings) -> None:
+    def __init__(self, memory: Memory, database: Database, compute: Compute, settings: Settings) -> None:
         """Wire the desk.
 
         Args:
-            memory: Whose champion, newest model and book it keeps.
+            memory: Whose champion, newest model, book and references it keeps.
+            database: Holds the features that references are made of.
             compute: Where models are fitted and forecast.
             settings: The configuration.
         """
-        self._memory, self._compute = memory, compute
+        self._memory, self._database, self._compute = memory, database, compute
         self._forecast, self._monitors = settings.forecast, settings.monitors
         known = settings.market.sector_of()
         sectors = tuple(known.get(ticker, "") for ticker in memory.universe)
@@ -69,7 +70,7 @@ class ForecastDesk:
     async def look(self, connection: AsyncConnection, session: date) -> None:
         """Take over the model that a person has put into use since the last session."""
         if await self._memory.adopt(connection):
-            await self.take_over(self._memory.before(session))
+            await self.take_over(connection, self._memory.before(session))
 
     async def change(self, session: date, now: datetime) -> Change:
         """Fit a model, or judge the one that waits, where that is due; say who forecasts this session."""
@@ -130,7 +131,8 @@ class ForecastDesk:
         memory.newest = change.fitted or memory.newest
         if change.move:
             memory.champion, memory.last_move, memory.since = change.champion, change.move, None
-            await self.take_over(memory.before(session))
+            async with self._database.read() as connection:
+                await self.take_over(connection, memory.before(session))
         if memory.champion and memory.since is None:
             memory.since = session
 
@@ -141,17 +143,16 @@ class ForecastDesk:
             return memory.book, ()
         return await self._compute.run(resolve, *self._outcome(memory.book, day))
 
-    async def take_over(self, settled: date | None) -> None:
+    async def take_over(self, connection: AsyncConnection, settled: date | None) -> None:
         """Open the champion's book, enter what it has forecast so far, and prepare what it is held against.
 
         Args:
+            connection: Reads what it is held against.
             settled: The newest session whose open has been entered.
         """
-        memory, champion = self._memory, self._memory.champion
-        if champion is None:
-            return
-        await self._read_book(champion, settled)
-        await refer(memory, self._compute, self._monitors)
+        if self._memory.champion is not None:
+            await self._read_book(self._memory.champion, settled)
+        await refer(connection, self._memory, self._compute, self._monitors)
 
     async def revise(self, changes: tuple[Revision, ...]) -> None:
         """Take over corrected and late bars in memory, and read the book again where they change an outcome.

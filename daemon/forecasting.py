@@ -41,8 +41,8 @@ def make_forecasts(
     regime: str,
     sectors: tuple[str, ...],
 ) -> tuple[Forecast, ...]:
-    """Forecast every ticker; see `forecaster.meta_learner.combine`."""
-    return combine(calibrated(champion, book), ranks, universe, regime=regime, sectors=sectors)
+    """Forecast every ticker from what the model is given; see `forecaster.meta_learner.combine`."""
+    return combine(calibrated(champion, book), champion.read(ranks), universe, regime=regime, sectors=sectors)
 
 
 def opened(champion: ModelVersion) -> CalibrationBook:
@@ -63,7 +63,7 @@ def resolve(
     Args:
         champion: The model that made them.
         book: Before.
-        ranks: That session's, shape (tickers, features).
+        ranks: That session's, of what the model is given, shape (tickers, features).
         came: The outcomes, shape (tickers,).
         regime: That session's, "" where unknown.
         sectors: Of each ticker; empty where none is known.
@@ -72,8 +72,8 @@ def resolve(
 
 
 def compatible(one: ModelVersion, other: ModelVersion) -> bool:
-    """Whether two models forecast the same thing from the same features."""
-    return (one.target, one.horizon, one.features) == (other.target, other.horizon, other.features)
+    """Whether two models forecast the same thing and are given the same features, whichever they read."""
+    return (one.target, one.horizon, one.given) == (other.target, other.horizon, other.given)
 
 
 def succession(champion: ModelVersion | None, fitted: ModelVersion, last: Move | None) -> Action | None:
@@ -100,6 +100,6 @@ def judged(champion: ModelVersion, candidate: ModelVersion, resolved: History) -
 def _stated(
     champion: ModelVersion, ranks: FloatArray, came: FloatArray, regime: str, sectors: Sequence[str]
 ) -> Sample:
-    found = combined(champion, ranks, regime, sectors)
+    found = combined(champion, champion.read(ranks), regime, sectors)
     stated = np.where(found.called, expit(found.log_odds), np.nan)
     return make_sample(stated, came, regimes=(regime,) * len(ranks), sectors=sectors)

@@ -14,7 +14,6 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.feature_set import FeatureSet
-from daemon.references import First
 from daemon.storage.bars import BarStore, SessionBars
 from daemon.storage.database import Database
 from daemon.storage.features import FeatureStore
@@ -33,8 +32,7 @@ from forecaster.target import Target
 from market.outside import unknown
 from market.panel import FIELDS, FloatArray, Panel
 from market.revisions import Revision
-from monitors.drift import DriftReference
-from monitors.joint import JointReference
+from monitors.references import Reference
 
 
 @dataclass(slots=True)
@@ -62,10 +60,8 @@ class Memory:
         last_move: How it came into use; None before the first fit.
         newest: The model fitted last, or None before the first fit.
         book: How the champion's forecasts have come true.
-        reference: What the newest sessions are held against, prepared for drift; None before the first fit.
-        by_volatility: The same of calm and of volatile sessions; empty unless references are per regime.
-        first: What a fixed reference is made of, read at a start; None where it is not fixed.
-        joint: The same, prepared for the multivariate check; None where that cannot be.
+        references: What the newest sessions are held against, as `daemon.references` keeps it; empty before
+            the first fit.
     """
 
     tickers: tuple[str, ...]
@@ -87,13 +83,10 @@ class Memory:
     last_move: Move | None = None
     newest: ModelVersion | None = None
     book: CalibrationBook = field(default_factory=CalibrationBook)
-    reference: DriftReference | None = None
-    by_volatility: dict[str, DriftReference] = field(default_factory=dict)
-    first: First | None = None
-    joint: JointReference | None = None
+    references: dict[str, Reference] = field(default_factory=dict)
 
     async def restore(self, database: Database) -> None:
-        """Rebuild everything but `book`, `reference` and `joint` from the store."""
+        """Rebuild everything but `book` and `references` from the store."""
         async with database.read() as connection:
             panel = await BarStore(connection).tail(self.depth, self.tickers)
             self.newest = await ModelStore(connection).newest()
@@ -125,9 +118,9 @@ class Memory:
         return True
 
     def fits(self, model: ModelVersion) -> bool:
-        """Whether a model forecasts what the configuration asks for."""
+        """Whether a model forecasts what the configuration asks for, from what it provides."""
         wanted = (self.target, self.horizon, self.set.names)
-        return (model.target, model.horizon, model.features) == wanted
+        return (model.target, model.horizon, model.given) == wanted
 
     def append(self, day: SessionBars, outside: FloatArray | None = None) -> None:
         """Add a session's bars, what was told from outside by its close, and the outcomes that they bring.
@@ -264,10 +257,6 @@ class Memory:
 
     def _covered(self, session: date) -> bool:
         return session in self.features and bool((~np.isnan(self.features[session])).mean() >= 0.5)
-
-    def between(self, first: date, last: date) -> dict[date, FloatArray]:
-        """Return the kept features from session `first` to `last`, by session in order."""
-        return {day: matrix for day, matrix in sorted(self.features.items()) if first <= day <= last}
 
     def window(self, count: int) -> FloatArray | None:
         """Return the features of the newest `count` sessions; None where fewer are known."""

@@ -60,12 +60,12 @@ async def held_against(
     """Hold one model against another on every stored session that was resolved since both were fitted.
 
     Raises:
-        VerbError: They read different features.
+        VerbError: They are given different features.
     """
-    if champion.features != challenger.features:
+    if champion.given != challenger.given:
         raise VerbError(
-            f"models {champion.version} and {challenger.version} read different features; the store holds "
-            "only those of one set"
+            f"models {champion.version} and {challenger.version} are given different features; the store "
+            "holds only those of one set"
         )
     after = max(champion.fitted_on, challenger.fitted_on)
     made_from = select(models.c.feature_set).where(models.c.version == challenger.version)
@@ -80,13 +80,13 @@ async def held_against(
     came = {(row.session, row.ticker): row.came for row in found}
     called = await connection.execute(select(regimes.c.session, regimes.c.name))
     regime = {row.session: "" if row.name == UNKNOWN else row.name for row in called}
-    shape = (len(days), len(universe), len(challenger.features))
+    shape = (len(days), len(universe), len(challenger.given))
     known = [[came.get((day, ticker)) for ticker in universe] for day in days]
     resolved = History(
         sessions=tuple(days),
         ranks=np.array([centred_ranks(features[day]) for day in days]).reshape(shape),
         outcomes=np.array(known, dtype=np.float64).reshape(shape[:2]),
-        signals=tuple(Signal(one.name, "", one.features) for one in challenger.signals),
+        signals=(Signal("given", "", challenger.given),),
         regimes=tuple(regime.get(day, "") for day in days),
         sectors=tuple(sectors.get(ticker, "") for ticker in universe) if sectors else (),
     )

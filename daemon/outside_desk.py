@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ from market.outside import Outside
 from market.outside_files import read_customers, read_minutes, read_splits
 from market.panel import FloatArray, Panel
 from market.provider import ProviderError
-from market.short_volume import ShortVolumeError, Splits
+from market.short_volume import ShortVolumeError, Splits, file_name
 from market.short_volume_files import Finra, Folder, ShortVolumeFiles
 
 log = structlog.get_logger("outside")
@@ -59,6 +60,28 @@ def make_outside(
         read_splits(Path(market.splits_file)) if market.splits_file else {},
         read_customers(Path(market.customers_file)) if market.customers_file else (),
     )
+
+
+def prints(market: MarketSettings, sessions: Iterable[date]) -> dict[str, str]:
+    """Return the SHA-256 of each file that a replay reads beside its prices, by what it holds.
+
+    Args:
+        market: Names the files.
+        sessions: Whose short-volume files are read; together they have one hash.
+    """
+    files = {"minutes": market.minutes_file, "splits": market.splits_file, "customers": market.customers_file}
+    out = {f"file of {name}": _sha256(Path(path)) for name, path in files.items() if path}
+    if market.short_volume == "folder":
+        folder = Path(market.short_volume_folder)
+        names = [name for day in sessions for name in (file_name(day), f"{file_name(day)}.gz")]
+        held = [f"{name} {_sha256(folder / name)}" for name in names if (folder / name).exists()]
+        out["folder of short volume"] = hashlib.sha256("\n".join(held).encode()).hexdigest()
+    return out
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +135,9 @@ class OutsideDesk:
     async def _in_raw_shares(self, bars: Panel) -> tuple[Panel, Splits | None]:
         """Return a live session's bar with the volume as it was traded.
 
-        It is kept in the unit of the first bars, and providers have told every split since. The bars before
-        the first live session were told at once: the splits' file says what they need.
+        It is kept in the unit of the first bars, and providers have told every split since; where it is open
+        whether one came before the session or after it, the ticker is unknown. The bars before the first live
+        session were told at once: the splits' file says what they need.
         """
         if not self._live:
             return bars, None
@@ -121,6 +145,6 @@ class OutsideDesk:
             first = await RunStore(connection).first_session("forecast")
             if first is None or bars.sessions[0] < first:
                 return bars, None
-            factors = await BarStore(connection).split_factors()
+            factors = await BarStore(connection).split_factors(bars.sessions[0])
         factor = np.array([factors.get(ticker, 1.0) for ticker in bars.tickers])
         return replace(bars, volume=bars.volume * factor), dict.fromkeys(bars.tickers, ())

@@ -1,12 +1,14 @@
 """The references: what the newest sessions are held against, a function of what the store holds.
 
 Nothing of them is stored: a reference is named by a model's version, whose training sessions and whose
-features the store keeps, and is prepared anew at a start.
+features the store keeps, and is prepared anew from there, at a start as whenever a model comes into use.
+
+The newest training sessions are left out: those that lie in the window of the day on which the model was
+fitted. Every later window begins later still, so that no session is ever held against itself.
 """
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,13 +18,12 @@ from daemon.compute import Compute
 from daemon.configuration.settings import MonitorSettings
 from daemon.storage.features import FeatureStore
 from daemon.storage.models import ModelStore
+from daemon.storage.regimes import RegimeStore
 from forecaster.model_version import ModelVersion
 from forecaster.regime import REGIMES
 from market.panel import FloatArray
-from monitors.drift import DriftReference, prepare_reference
-from monitors.joint import prepare_joint
 from monitors.reference_policy import Policy
-from monitors.references import prepare_per_regime
+from monitors.references import Reference, prepare_both, prepare_per_regime
 
 if TYPE_CHECKING:
     from daemon.memory import Memory
@@ -30,45 +31,56 @@ if TYPE_CHECKING:
 VOLATILITY = {regime: regime.split("_")[1] for regime in REGIMES}
 """Calm or volatile, of each regime: one of the twelve alone is too short for windows of its own."""
 
-First = tuple[ModelVersion, dict[date, FloatArray]]
-"""The first model that forecast what is forecast now, and the features of its training sessions."""
+EVERY = "every session"
+"""What the one reference is kept under where there is not one for each regime."""
 
 
-async def read_first(connection: AsyncConnection, memory: Memory) -> First | None:
-    """Read what a fixed reference is made of; None before the first model."""
-    models = (model for model in await ModelStore(connection).all() if memory.fits(model))
-    first = next(models, None)
-    if first is None:
-        return None
-    store = FeatureStore(connection)
-    span = first.train_from, first.train_to
-    return first, await store.between(*span, memory.universe, memory.set.fingerprint)
-
-
-async def refer(memory: Memory, compute: Compute, settings: MonitorSettings) -> None:
+async def refer(
+    connection: AsyncConnection, memory: Memory, compute: Compute, settings: MonitorSettings
+) -> None:
     """Prepare what the newest sessions are held against, now that a model has come into use."""
-    model = memory.champion
-    if model is None or (settings.reference is Policy.FIXED and memory.reference is not None):
+    policy, window = settings.reference, settings.window_sessions
+    if memory.champion is not None and policy is Policy.FIXED and memory.references:
         return
-    model, features = memory.first or (model, memory.between(model.train_from, model.train_to))
-    memory.first = memory.reference = memory.joint = None
-    memory.by_volatility = {}
-    if not features:
+    memory.references = {}
+    model = await _referred(connection, memory, policy)
+    if model is None:
         return
-    days, names, window = sorted(features), memory.set.names, settings.window_sessions
-    history = np.stack([features[day] for day in days])
+    span = model.train_from, model.fitted_on
+    features = await FeatureStore(connection).between(*span, memory.universe, memory.set.fingerprint)
+    days = [day for day in sorted(features)[:-window] if day <= model.train_to]
+    if not days:
+        return
+    history, names = np.stack([features[day] for day in days]), memory.set.names
     origin = f"model {model.version} ({days[0]} to {days[-1]})"
-    memory.joint = await compute.run(prepare_joint, history, names, window=window)
-    memory.reference = await compute.run(prepare_reference, history, names, window=window, origin=origin)
-    if settings.reference is Policy.PER_REGIME:
-        kinds = [VOLATILITY.get(memory.regimes.get(day, ""), "") for day in days]
-        memory.by_volatility = await compute.run(
-            prepare_per_regime, history, names, kinds, window=window, origin=origin
-        )
-
-
-def reference_of(memory: Memory, session: date, policy: Policy) -> DriftReference | None:
-    """Return what a session's window is held against; None where there is none for its regime."""
     if policy is not Policy.PER_REGIME:
-        return memory.reference
-    return memory.by_volatility.get(VOLATILITY.get(memory.regimes.get(session, ""), ""))
+        found = await compute.run(prepare_both, history, names, window=window, origin=origin)
+        memory.references = {EVERY: found}
+        return
+    regimes = await RegimeStore(connection).between(*span)
+    kinds = [VOLATILITY.get(regimes.get(day, ""), "") for day in days]
+    memory.references = await compute.run(
+        prepare_per_regime, history, names, kinds, window=window, origin=origin
+    )
+
+
+async def _referred(connection: AsyncConnection, memory: Memory, policy: Policy) -> ModelVersion | None:
+    """Return the model that the policy names; None before the first."""
+    if memory.champion is None or policy is not Policy.FIXED:
+        return memory.champion
+    models = await ModelStore(connection).all()
+    return next((model for model in models if memory.fits(model)), None)
+
+
+def compared(memory: Memory, settings: MonitorSettings) -> tuple[FloatArray | None, Reference | None]:
+    """Return the newest window, shape (sessions, universe, features), and what it is held against.
+
+    Per regime that is the reference of the newest session's; a window that spans more than one regime is
+    None, as is one of too few sessions.
+    """
+    window = memory.window(settings.window_sessions)
+    if settings.reference is not Policy.PER_REGIME:
+        return window, memory.references.get(EVERY)
+    newest = memory.sessions[-settings.window_sessions :]
+    kinds = [VOLATILITY.get(memory.regimes.get(day, ""), "") for day in newest]
+    return window if len(set(kinds)) == 1 else None, memory.references.get(kinds[-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
@@ -18,9 +19,8 @@ from daemon.compute import Compute
 from daemon.configuration.settings import Settings
 from daemon.delivery.delivery import Delivery
 from daemon.due import Due, due_of
-from daemon.live.arrival import screen
 from daemon.live.instance import Instance
-from daemon.outside_desk import make_outside
+from daemon.outside_desk import make_outside, prints
 from daemon.person import act_simulated
 from daemon.session import Pipeline
 from daemon.storage.bars import SessionBars
@@ -32,6 +32,7 @@ from daemon.storage.runs import RunStore
 from market.exchange import Exchange
 from market.panel import FIELDS, Panel
 from market.quality import Finding
+from market.screening import screen
 
 
 class ReplayError(Exception):
@@ -47,7 +48,7 @@ class History:
         sessions: The exchange's sessions from the first to the last, gaps in the prices included.
         start: The first session to forecast; those before it only fill the memory.
         name: Where the prices come from, for people.
-        findings: Why bars were left out of the prices.
+        findings: Why bars were left out of the prices, one finding a bar.
     """
 
     panel: Panel
@@ -73,7 +74,7 @@ def make_history(
 ) -> History:
     """Line prices up with the exchange's sessions, without the bars that cannot be right.
 
-    They are screened as a live daemon screens the history that it begins with.
+    Each bar is screened by what was known at its close, so that a history that ends earlier is the same.
 
     Args:
         panel: The prices.
@@ -124,12 +125,13 @@ async def replay(
     """
     await upgrade(database)
     async with Instance(database), _computing(settings) as compute:
+        outside = make_outside(settings.market, exchange, live=False)
+        read = await asyncio.to_thread(prints, settings.market, history.sessions)
         async with database.write() as connection:
-            await OriginStore(connection).claim(_origin(history, settings), database.name)
+            await OriginStore(connection).claim(_origin(history, settings) | read, database.name)
         first = due_of(exchange, history.sessions[0], settings.schedule)
         clock = ReplayClock(first.due_at)
         levels = tuple((channel.name, settings.channels.console.min_severity) for channel in channels)
-        outside = make_outside(settings.market, exchange, live=False)
         tickers = history.panel.tickers
         pipeline = Pipeline(database, settings, clock, compute, tickers, levels, outside=outside)
         await pipeline.restore()

@@ -34,7 +34,6 @@ from daemon.live.observer import Observer
 from daemon.memory import Memory
 from daemon.outside_desk import OutsideDesk
 from daemon.price_series import to_forecast
-from daemon.references import read_first
 from daemon.storage.audit import AuditStore
 from daemon.storage.bars import BarStore, SessionBars
 from daemon.storage.database import Database
@@ -52,7 +51,6 @@ from market.outside import Outside
 from market.panel import FloatArray, Panel
 from market.revisions import Revision
 from monitors.live import Live
-from monitors.reference_policy import Policy
 from monitors.watch import WatchState, watch
 from trading.sizing import View
 
@@ -119,7 +117,7 @@ class Pipeline:
         self._books = Books.of(settings.trading, forecast_)
         self._watch = WatchState.start()
         self._limits = watch_settings(settings)
-        self._desk = ForecastDesk(self.memory, compute, settings)
+        self._desk = ForecastDesk(self.memory, database, compute, settings)
         self._outside = OutsideDesk(outside, self.memory, database, live=observer is not None)
 
     async def restore(self) -> None:
@@ -128,10 +126,8 @@ class Pipeline:
         async with self._database.read() as connection:
             saved = await ReadingStore(connection).state("watch")
             settled = await RunStore(connection).last_session("settle")
-            if self._settings.monitors.reference is Policy.FIXED:
-                self.memory.first = await read_first(connection, self.memory)
+            await self._desk.take_over(connection, settled)
         self._watch = WatchState.from_dict(saved) if saved else WatchState.start()
-        await self._desk.take_over(settled)
 
     def bars_of(self, session: date) -> SessionBars | None:
         """Return a session's bars if they are kept."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,6 +22,11 @@ from daemon.storage.silences import SilenceStore
 
 class VerbError(Exception):
     """What a person asked for was refused; the text says why and what to do."""
+
+
+LONGEST_ACTOR: Final = 64
+LONGEST_GLOB: Final = 200
+"""Characters, as the store keeps them."""
 
 
 async def acknowledge(
@@ -41,8 +47,9 @@ async def acknowledge(
         The alerts that were acknowledged; empty where somebody had acknowledged all of them before.
 
     Raises:
-        VerbError: No open alert has that name, or `until` lies in the past.
+        VerbError: No open alert has that name, `until` lies in the past, or `actor` is no name.
     """
+    _check_text("the name of who acknowledges", actor, LONGEST_ACTOR)
     if until is not None and until <= at:
         raise VerbError(
             f"an acknowledgement until {until:%Y-%m-%d %H:%M} UTC is over already; name a later end"
@@ -96,9 +103,12 @@ async def silence(
         at: The instant of the wish; `starts` by default.
 
     Raises:
-        VerbError: It has no reason, or ends before it starts or in the past.
+        VerbError: It has no reason, ends before it starts or in the past, or a glob or a name cannot be kept.
     """
     now = at or starts
+    _check_text("the name of who silences", actor, LONGEST_ACTOR)
+    for what, glob in (("the glob over rules", rule), ("the glob over subjects", subject)):
+        _check_text(what, glob, LONGEST_GLOB)
     if not reason.strip():
         raise VerbError("a silence needs a reason; give one")
     if ends <= max(starts, now):
@@ -123,8 +133,9 @@ async def end_silence(connection: AsyncConnection, number: int, *, actor: str, a
     """End a silence before its time.
 
     Raises:
-        VerbError: There is none of that number, or it has ended.
+        VerbError: There is none of that number, it has ended, or `actor` is no name.
     """
+    _check_text("the name of who ends it", actor, LONGEST_ACTOR)
     await GateStore(connection).hold(at)
     store = SilenceStore(connection)
     found = next((one for one in await store.all() if one.number == number), None)
@@ -136,3 +147,11 @@ async def end_silence(connection: AsyncConnection, number: int, *, actor: str, a
     await store.end(number, at)
     await AuditStore(connection).add(at, actor, "silence.ended", {"silence": number})
     return ended
+
+
+def _check_text(what: str, text: str, longest: int) -> None:
+    """Refuse what no store keeps as it is."""
+    if len(text) > longest:
+        raise VerbError(f"{what} has {len(text)} characters; the limit is {longest}")
+    if not text.isprintable():
+        raise VerbError(f"{what} is {text!r}; leave out what is not printable")

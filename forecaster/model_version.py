@@ -8,10 +8,13 @@ from dataclasses import asdict, dataclass, fields
 from datetime import date
 from typing import Any, Self
 
+import numpy as np
+
 from forecaster.calibration.platt import PlattMap
 from forecaster.signals.fitted import FittedSignal
 from forecaster.target import Target
 from forecaster.weights import Weights
+from market.panel import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class ModelVersion:
         train_to: Last session of the training rows; its outcome was known at `fitted_on`.
         horizon: Sessions from entry to exit.
         target: What its probability is of.
+        given: Names of the features whose ranks it is handed, in their order; those of a signal that was
+            silent in training are not among the ones that it reads.
         base_rate: Log-odds of the target where nothing else is known.
         signals: What each signal has learnt.
         weights: How much each is believed.
@@ -61,6 +66,7 @@ class ModelVersion:
     train_to: date
     horizon: int
     target: Target
+    given: tuple[str, ...]
     base_rate: float
     signals: tuple[FittedSignal, ...]
     weights: Weights
@@ -73,8 +79,14 @@ class ModelVersion:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Names of the features it reads, in the order of the ranks that it is given."""
+        """Names of the features it reads, signal by signal."""
         return tuple(name for signal in self.signals for name in signal.features)
+
+    def read(self, ranks: FloatArray) -> FloatArray:
+        """Return the ranks of its `features` out of those that it is given, along the last axis."""
+        if self.features == self.given:
+            return ranks
+        return np.asarray(ranks[..., [self.given.index(name) for name in self.features]])
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe; floats keep every digit."""
@@ -83,6 +95,7 @@ class ModelVersion:
             "train_from": self.train_from.isoformat(),
             "train_to": self.train_to.isoformat(),
             "target": self.target.value,
+            "given": list(self.given),
             "signals": [asdict(signal) for signal in self.signals],
             "weights": self.weights.to_dict(),
             "correlation": [list(row) for row in self.correlation],
@@ -98,7 +111,7 @@ class ModelVersion:
         """The inverse of `to_dict`, also after a trip through JSON.
 
         Raises:
-            KeyError: When a part is missing.
+            KeyError: When a part is missing; where `given` is, it was given what it reads.
             TypeError: When a name is not known.
         """
         signals = tuple(
@@ -116,6 +129,7 @@ class ModelVersion:
             "train_from": date.fromisoformat(stored["train_from"]),
             "train_to": date.fromisoformat(stored["train_to"]),
             "target": Target(stored["target"]),
+            "given": tuple(stored.get("given", (name for one in signals for name in one.features))),
             "signals": signals,
             "weights": Weights.from_dict(stored["weights"]),
             "correlation": tuple(tuple(row) for row in stored["correlation"]),

@@ -89,6 +89,7 @@ def fit_evidence(evidence: Evidence, *, version: int, training: Training) -> Mod
     first = max(0, resolved - training.sessions) if training.sessions else 0
     told = evidence.between(first, max(first, resolved))
     _check(told, version, training)
+    given = tuple(name for signal in told.signals for name in signal.features)
     told = told.heard_of(LEAST_SPOKEN)
     if not told.signals:
         raise TrainingError(
@@ -109,6 +110,7 @@ def fit_evidence(evidence: Evidence, *, version: int, training: Training) -> Mod
         train_to=told.sessions[-1],
         horizon=training.horizon,
         target=training.target,
+        given=given,
         base_rate=math.log(base / (1.0 - base)),
         signals=signals,
         weights=published(state, [one.name for one in told.signals], told.regime_names, told.sector_names),

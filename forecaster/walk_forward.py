@@ -93,16 +93,14 @@ def walk_forward(
         raise TrainingError(f"{n} sessions: the first fit needs {first + 1}; give a longer history")
     with threadpool_limits(limits=1):
         evidence = gather(history, seed=training.seed)
-        read = [name for signal in history.signals for name in signal.features]
         for start in range(first, n, every):
             stop = min(start + every, n)
             model = _fitted(evidence, start, len(models) + 1, training)
             models.append(model)
-            columns = [read.index(name) for name in model.features]
             parts = [names.index(name) for name in ("base_rate", *model.weights.signals, "calibration")]
             for t in range(start, stop):
                 regime = history.regimes[t] if history.regimes else ""
-                found = combined(model, history.ranks[t][:, columns], regime, history.sectors)
+                found = combined(model, model.read(history.ranks[t]), regime, history.sectors)
                 called = found.called
                 log_odds[t] = np.where(called, found.log_odds, np.nan)
                 lean[t] = np.where(called, found.leans.sum(axis=1), np.nan)

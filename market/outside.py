@@ -8,7 +8,7 @@ that is known is that of the session before.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -17,7 +17,7 @@ import numpy as np
 
 from market.exchange import Exchange
 from market.extended_hours import Minutes, day_parts
-from market.filings_links import Links
+from market.filings_links import Links, customer_extra
 from market.panel import FloatArray, Panel
 from market.short_volume import ShortVolume, Splits, off_exchange
 from market.short_volume_files import ShortVolumeFiles
@@ -61,6 +61,8 @@ class Outside:
     async def shares(self, bars: Panel, splits: Splits | None = None) -> FloatArray:
         """Return what is told of one session, shape (names, tickers); NaN where nothing is.
 
+        No file is asked for while the splits of no ticker are told: nothing could be read from it.
+
         Args:
             bars: The session's.
             splits: By which its volume differs from raw shares; None takes the files'.
@@ -71,8 +73,13 @@ class Outside:
         """
         (session,) = bars.sessions
         out = unknown(len(bars.tickers))
-        if self.files and (found := await self.files.of(session)) is not None:
-            out[:2] = off_exchange_shares(found, bars, self.splits if splits is None else splits)
+        splits = self.splits if splits is None else splits
+        if (
+            self.files
+            and not splits.keys().isdisjoint(bars.tickers)
+            and (found := await self.files.of(session)) is not None
+        ):
+            out[:2] = off_exchange_shares(found, bars, splits)
         if self.minutes and self.exchange:
             out[2:] = await asyncio.to_thread(
                 extended_shares, self.minutes, self.exchange, session, bars.tickers
@@ -96,6 +103,31 @@ def extended_shares(
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = np.concatenate([parts.premarket, parts.postmarket]) / parts.regular
     return np.where(np.isfinite(shares), shares, np.nan)
+
+
+def joined(
+    panel: Panel,
+    universe: tuple[str, ...],
+    shares: FloatArray,
+    names: Sequence[str],
+    links: Sequence[Links],
+    sectors: Mapping[str, str],
+) -> dict[str, FloatArray]:
+    """Join what is told from outside to a panel's sessions, each of shape (sessions, universe), by name.
+
+    Args:
+        panel: Bars.
+        universe: The tickers.
+        shares: What was told by each session's close, shape (names, sessions, universe).
+        names: Those of `NAMES` that are told.
+        links: Who is whose customer; without any there is no `customer_return`.
+        sectors: Sector by ticker.
+    """
+    told = in_volume(shares, panel.columns(universe).volume)
+    extras = {name: told[name] for name in names}
+    if links:
+        extras["customer_return"] = customer_extra(links, panel, universe, sectors)
+    return extras
 
 
 def in_volume(shares: FloatArray, volume: FloatArray) -> Mapping[str, FloatArray]:

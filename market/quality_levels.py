@@ -29,6 +29,12 @@ TOLD_SLACK: Final = 0.3
 RATIOS: Final = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0)
 """New shares for an old one, or the other way round, of usual splits."""
 
+SPLIT_SLACK: Final = 0.05
+"""How far, in logs, a gap may be from the ratio of a usual split."""
+
+LEAST_GAP: Final = float(np.log(RATIOS[0])) - SPLIT_SLACK
+"""Log of the smallest gap at the open that a usual split may explain."""
+
 LEAST_JUMP: Final = float(np.log(1.2))
 SETTLED_BARS: Final = 5
 """Bars from which the newest level counts as the right one; a shorter one is at fault itself."""
@@ -142,7 +148,7 @@ def _usual_split(bars: Bars, at: int) -> Jump | None:
     ratio = min(RATIOS, key=lambda one: abs(abs(gap) - np.log(one)))
     factor = float(np.copysign(np.log(ratio), gap))
     overnight = np.abs(bars.open[span][1:] - bars.close[span][:-1])
-    if abs(gap - factor) > min(max(0.02, 3.0 * 1.4826 * float(np.median(overnight))), 0.05):
+    if abs(gap - factor) > min(max(0.02, 3.0 * 1.4826 * float(np.median(overnight))), SPLIT_SLACK):
         return None
     if bars.high[at] - bars.low[at] > 2.0 * float(np.median((bars.high - bars.low)[span])) + 0.01:
         return None

@@ -60,11 +60,12 @@ class Group:
             tally = tally.added(n, total)
         return tally
 
-    def log_wealth(self) -> list[float]:
-        """Logarithm of what each bet against the group's calibration has come to."""
+    def log_wealth(self, overlap: int = 1) -> list[float]:
+        """Logarithm of what each bet against the group's calibration has come to, lane by lane."""
         with np.errstate(divide="ignore"):
             gains = np.maximum(gains_by_time(self.stated, self.came, self.starts, SHARES), 0.0)
-            return [float(log) for log in np.log(gains).sum(axis=0)]
+            logs = np.log(gains)
+        return [float(log) for lane in range(overlap) for log in logs[lane::overlap].sum(axis=0)]
 
 
 def group_readings(
@@ -74,6 +75,7 @@ def group_readings(
     starts: IntArray,
     label: NDArray[Any],
     level: float,
+    overlap: int = 1,
 ) -> tuple[Reading, ...]:
     """The sum test and Spiegelhalter's, and the gap, of each group; one bet over all groups.
 
@@ -88,6 +90,7 @@ def group_readings(
         starts: Where each time begins, shape (times,).
         label: The group of each, shape (n,).
         level: False discovery rate, and the chance that the bet is ever wrong.
+        overlap: Times an outcome spans; 1 for none. A group's own times lie no nearer to each other.
     """
     names, place = np.unique(label, return_inverse=True)
     time = np.repeat(np.arange(starts.size), np.diff(starts, append=stated.size))
@@ -99,11 +102,11 @@ def group_readings(
         ],
         limit=GAP_LIMIT,
         level=level,
-        overlap=1,
+        overlap=overlap,
         least=LEAST,
     )
-    found = _tests(session, groups, gaps, level)
-    wealth = mean_wealth([log for one in groups if one.can_be_tested for log in one.log_wealth()])
+    found = _tests(session, groups, gaps, level, overlap)
+    wealth = mean_wealth([log for one in groups if one.can_be_tested for log in one.log_wealth(overlap)])
     subject = Subject(session, "calibration", "calibration_evidence", "groups", 1 / level)
     state = State.BREACH if wealth >= 1 / level else State.OK
     evidence = Evidence("e_value_mixture", e_value=wealth)
@@ -118,9 +121,14 @@ def _few(group: Group) -> tuple[NoData | None, str]:
     return NoData.TOO_FEW, f"{group.stated.size} forecasts of {group.starts.size} times"
 
 
-def _tests(session: date, groups: list[Group], gaps: tuple[Reading, ...], level: float) -> list[Reading]:
+def _tests(
+    session: date, groups: list[Group], gaps: tuple[Reading, ...], level: float, overlap: int
+) -> list[Reading]:
     """Both z of each group, with one false discovery rate over all of them."""
-    tests = [tested(one.stated, one.came, one.starts)[1::-1] if one.can_be_tested else () for one in groups]
+    tests = [
+        tested(one.stated, one.came, one.starts, overlap)[1::-1] if one.can_be_tested else ()
+        for one in groups
+    ]
     every = np.array([p for rows in tests for _, _, p in rows], dtype=np.float64)
     stands = iter(survivors(every, level).tolist())
     found = []
@@ -140,6 +148,6 @@ def _tests(session: date, groups: list[Group], gaps: tuple[Reading, ...], level:
             if state is State.OK and gap.state is State.NO_DATA:
                 found.append(subject.unknown(NoData.TOO_FEW, n, f"z {z:.2f}, p = {p:.2g}; {words}"))
                 continue
-            evidence = Evidence(method_of(group.stated, group.starts), p_value=p)
+            evidence = Evidence(method_of(group.stated, group.starts, overlap), p_value=p)
             found.append(subject.judged(z, n, state, evidence, words))
     return found

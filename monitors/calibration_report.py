@@ -13,6 +13,7 @@ from monitors.arrays import FloatArray, IntArray
 from monitors.calibration_groups import GAP, group_readings
 from monitors.calibration_tests import LEAST, SHARES, e_value, first_alarm, gains_by_time, method_of, tested
 from monitors.ece import BINS, bin_gaps, debiased, debiased_rows, equal_mass_bins
+from monitors.missing import missing_reading
 from monitors.overlap import null_sums
 from monitors.reading import Evidence, NoData, Reading, State
 from monitors.reliability import null_gaps, reliability
@@ -22,6 +23,8 @@ from monitors.verdict import Subject, agreed
 
 LEVEL = 0.01
 ECE_LIMIT = 0.05
+SPANS = 5  # times outcomes must span side by side, below which nothing is judged
+METRICS = ("brier", "ece", "spiegelhalter_z", "sum_z", "edge_z", "calibration_evidence")
 TESTS = 3  # looked at together, so that each must be as much less likely
 BETWEEN_ALARMS = 5_000  # times between false alarms of the stream
 
@@ -32,6 +35,7 @@ def calibration_report(
     time: NDArray[Any] | None = None,
     group: NDArray[Any] | None = None,
     *,
+    overlap: int = 1,
     level: float = LEVEL,
     session: date = UNDATED,
 ) -> CalibrationReport:
@@ -41,13 +45,16 @@ def calibration_report(
         probability: Stated, in [0, 1], shape (n,); a pair with a NaN is left out and counted.
         outcome: 1 where it came true, else 0, shape (n,).
         time: When each was stated, any values that can be sorted; forecasts of one time may depend on each
-            other, those of different times must not. By default each stands alone, in the order given.
+            other, those of different times must not. By default each stands alone, in the order given. With
+            fewer than 20 different times nothing is judged: they do not show how much one time's depend.
         group: A label of each, tested group by group with a false discovery rate of `level`.
+        overlap: After how many times an outcome is known: so many neighbouring times depend on each other.
         level: Chance that a calibrated forecaster is said to be in breach.
         session: What the readings are dated.
 
     Raises:
-        ValueError: When lengths differ, a probability lies outside [0, 1] or an outcome is neither 0 nor 1.
+        ValueError: When `overlap` is below 1, lengths differ, a probability lies outside [0, 1] or an outcome
+            is neither 0 nor 1.
 
     Example:
         >>> rng = np.random.default_rng(1)
@@ -57,6 +64,8 @@ def calibration_report(
         >>> calibration_report(stated, (rng.random(1000) < 0.5).astype(float)).verdict.value
         'breach'
     """
+    if overlap < 1:
+        raise ValueError(f"overlap is {overlap}: at least 1 is needed")
     known = _known(probability, outcome, time, group)
     stated, came = probability[known].astype(np.float64), outcome[known].astype(np.float64)
     label = group[known] if group is not None else None
@@ -68,21 +77,22 @@ def calibration_report(
         label = label[order] if label is not None else None
         starts = np.searchsorted(inverse[order], np.arange(times.size))
     missing = probability.size - stated.size
-    if stated.size < LEAST or 2 * missing > probability.size:
+    lost = missing_reading(_subject(session, "missing"), missing, probability.size)
+    least = max(LEAST, SPANS * overlap)
+    if starts.size < least or 2 * missing > probability.size:
         reason = NoData.MISSING if 2 * missing > probability.size else NoData.TOO_FEW
         clause = f"{stated.size} forecasts with an outcome, {missing} without"
-        subjects = (_subject(session, metric) for metric in ("brier", "spiegelhalter_z", "sum_z"))
-        return CalibrationReport(
-            tuple(subject.unknown(reason, stated.size, clause) for subject in subjects), State.NO_DATA
-        )
-    tests = _tests(session, stated, came, starts, level)
-    sequential = _sequential(session, stated, came, starts, level)
-    groups = () if label is None else group_readings(session, stated, came, starts, label, level)
-    shown = _scores(session, stated, came, starts, missing, level)
+        clause += f"; {starts.size} of {least} times" if time is not None or overlap > 1 else ""
+        unknown = (_subject(session, metric).unknown(reason, stated.size, clause) for metric in METRICS)
+        return CalibrationReport((*unknown, *lost), State.NO_DATA)
+    tests = _tests(session, stated, came, starts, level, overlap)
+    sequential = _sequential(session, stated, came, starts, level, overlap)
+    groups = () if label is None else group_readings(session, stated, came, starts, label, level, overlap)
+    shown = _scores(session, stated, came, starts, missing, level, overlap)
     # a group too small to be judged counts in the whole; its gap is shown
     deciding = [one for one in groups if one.state is not State.NO_DATA and one.metric != GAP]
-    verdict = verdict_of((*tests, sequential, *deciding))
-    return CalibrationReport((*shown, *tests, sequential, *groups), verdict, reliability(stated, came))
+    verdict = verdict_of((*tests, sequential, *lost, *deciding))
+    return CalibrationReport((*shown, *tests, sequential, *groups, *lost), verdict, reliability(stated, came))
 
 
 def _known(
@@ -105,7 +115,13 @@ def _subject(session: date, metric: str, name: str = "all", threshold: float | N
 
 
 def _scores(
-    session: date, stated: FloatArray, came: FloatArray, starts: IntArray, missing: int, level: float
+    session: date,
+    stated: FloatArray,
+    came: FloatArray,
+    starts: IntArray,
+    missing: int,
+    level: float,
+    overlap: int,
 ) -> tuple[Reading, ...]:
     """Numbers to look at: the scores, their skill against the base rate, and ECE beside its own null."""
     n, base = stated.size, np.full(stated.size, came.mean())
@@ -121,15 +137,17 @@ def _scores(
             gained, n, State.OK if gained > 0 else State.WARN, detail="against the base rate"
         ),
         _subject(session, "log_loss").judged(loss, n, State.OK, detail="nats"),
-        _error(_subject(session, "ece", threshold=ECE_LIMIT), stated, came, starts, level),
+        _error(_subject(session, "ece", threshold=ECE_LIMIT), stated, came, starts, level, overlap),
     )
 
 
-def _error(subject: Subject, stated: FloatArray, came: FloatArray, starts: IntArray, level: float) -> Reading:
+def _error(
+    subject: Subject, stated: FloatArray, came: FloatArray, starts: IntArray, level: float, overlap: int
+) -> Reading:
     """The debiased calibration error; its null is what calibrated forecasters who state the same show."""
     gaps = bin_gaps(stated, came)
-    clustered = LEAST <= starts.size < stated.size
-    null = _gaps_by_time(stated, came, starts) if clustered else null_gaps(stated)
+    clustered = starts.size < stated.size or overlap > 1
+    null = _gaps_by_time(stated, came, starts, overlap) if clustered else null_gaps(stated)
     errors = null.std(axis=0)
     value, chance = debiased(gaps, errors), debiased_rows(null, errors)
     p = (1 + int((chance >= value).sum())) / (1 + chance.size)
@@ -142,37 +160,39 @@ def _error(subject: Subject, stated: FloatArray, came: FloatArray, starts: IntAr
     return subject.judged(value, stated.size, state, Evidence(method, p_value=p), detail)
 
 
-def _gaps_by_time(stated: FloatArray, came: FloatArray, starts: IntArray) -> FloatArray:
-    """Gaps calibrated forecasters show when those of one time depend on each other, shape (draws, bins)."""
+def _gaps_by_time(stated: FloatArray, came: FloatArray, starts: IntArray, overlap: int) -> FloatArray:
+    """Gaps calibrated forecasters show when those of near times depend on each other, shape (draws, bins)."""
     bin_ = np.empty(stated.size, dtype=np.int64)
     bin_[np.argsort(stated, kind="stable")] = equal_mass_bins(stated, BINS)
     time = np.repeat(np.arange(starts.size), np.diff(starts, append=stated.size))
     residuals = np.zeros((starts.size, int(bin_.max()) + 1))
     np.add.at(residuals, (time, bin_), came - stated)
-    return null_sums(residuals, 1) / stated.size
+    return null_sums(residuals, overlap) / stated.size
 
 
 def _tests(
-    session: date, stated: FloatArray, came: FloatArray, starts: IntArray, level: float
+    session: date, stated: FloatArray, came: FloatArray, starts: IntArray, level: float, overlap: int
 ) -> tuple[Reading, ...]:
     """Spiegelhalter's test, the sum test, and the one-sided sum test for an edge smaller than claimed."""
     found = []
-    for metric, z, p in tested(stated, came, starts):
+    for metric, z, p in tested(stated, came, starts, overlap):
         subject = _subject(session, metric)
         if math.isnan(z):
             found.append(subject.unknown(NoData.CONSTANT, stated.size, "no forecast can be held against it"))
             continue
         state = State.BREACH if TESTS * p <= level else State.OK
-        found.append(subject.judged(z, stated.size, state, Evidence(method_of(stated, starts), p_value=p)))
+        found.append(
+            subject.judged(z, stated.size, state, Evidence(method_of(stated, starts, overlap), p_value=p))
+        )
     return tuple(found)
 
 
 def _sequential(
-    session: date, stated: FloatArray, came: FloatArray, starts: IntArray, level: float
+    session: date, stated: FloatArray, came: FloatArray, starts: IntArray, level: float, overlap: int
 ) -> Reading:
     gains = gains_by_time(stated, came, starts, SHARES)
-    value = e_value(gains)
-    alarm = first_alarm(gains, BETWEEN_ALARMS)
+    value = e_value(gains, overlap)
+    alarm = first_alarm(gains, BETWEEN_ALARMS, overlap)
     detail = f"as a stream with one false alarm per {BETWEEN_ALARMS:,} times: "
     detail += "silent" if alarm is None else f"alarm at the {alarm:,}th of {starts.size:,}"
     state = State.BREACH if value >= 1 / level else State.OK

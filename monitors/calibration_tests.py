@@ -10,6 +10,7 @@ from scipy.special import ndtr
 from monitors import e_detector
 from monitors.arrays import FloatArray, IntArray
 from monitors.calibration import LEAST_RISK, STAKES
+from monitors.overlap import mean_p
 
 TINY = float(np.finfo(np.float64).tiny)
 LEAST = 20  # forecasts, or times, below which nothing is judged
@@ -75,47 +76,57 @@ def too_bold_z(probability: FloatArray, outcome: FloatArray) -> float:
     return sum_z(confidence, ((probability >= 0.5) == (outcome > 0.5)).astype(np.float64))
 
 
-def tested(stated: FloatArray, came: FloatArray, starts: IntArray) -> tuple[tuple[str, float, float], ...]:
+def tested(
+    stated: FloatArray, came: FloatArray, starts: IntArray, overlap: int
+) -> tuple[tuple[str, float, float], ...]:
     """Metric, z and p of each test; the p allows for forecasts of one time that depend on each other.
 
     Args:
         stated: Probabilities in order of time, shape (n,), without NaN.
         came: 0 or 1, shape (n,).
-        starts: Where each time begins, shape (times,).
+        starts: Where each time begins, shape (times,); at least `LEAST` where forecasts share one.
+        overlap: Times an outcome spans; 1 for none.
 
     Returns:
         `spiegelhalter_z`, `sum_z` and `edge_z`; NaN where nothing can be told.
     """
     confidence = np.maximum(stated, 1 - stated)
     hit = ((stated >= 0.5) == (came > 0.5)).astype(np.float64)
-    slope, variance = 1 - 2 * stated, stated * (1 - stated)
+    slope = 1 - 2 * stated
     rows = (
-        ("spiegelhalter_z", spiegelhalter_z(stated, came), slope * (came - stated), slope**2 * variance),
-        ("sum_z", sum_z(stated, came), came - stated, variance),
-        ("edge_z", too_bold_z(stated, came), hit - confidence, variance),
+        ("spiegelhalter_z", spiegelhalter_z(stated, came), slope * (came - stated)),
+        ("sum_z", sum_z(stated, came), came - stated),
+        ("edge_z", too_bold_z(stated, came), hit - confidence),
     )
     found = []
-    for metric, z, residual, expected in rows:
+    for metric, z, residual in rows:
         if math.isnan(z):
             found.append((metric, z, math.nan))
             continue
-        held = z / _inflation(residual, float(expected.sum()), starts)
-        found.append((metric, z, one_sided(held) if metric == "edge_z" else two_sided(held)))
+        alone = one_sided(z) if metric == "edge_z" else two_sided(z)
+        found.append((metric, z, max(alone, _dependent_p(metric, residual, starts, overlap))))
     return tuple(found)
 
 
-def method_of(stated: FloatArray, starts: IntArray) -> str:
+def method_of(stated: FloatArray, starts: IntArray, overlap: int = 1) -> str:
     """The name of the evidence of `tested`."""
-    return "normal" if starts.size == stated.size else "normal_by_time"
+    if overlap > 1:
+        return "overlap_robust_t"
+    return "normal" if starts.size == stated.size else "t_by_time"
 
 
-def _inflation(residual: FloatArray, expected: float, starts: IntArray) -> float:
-    """By how much a z is too large because forecasts of one time depend on each other, at least 1."""
-    if starts.size == residual.size or starts.size < LEAST:
-        return 1.0
+def _dependent_p(metric: str, residual: FloatArray, starts: IntArray, overlap: int) -> float:
+    """The p-value where forecasts of one time, or of neighbouring times, depend on each other; 0 if none do.
+
+    Their sums by time are held against zero with a variance taken from the times (`monitors.overlap`).
+    """
+    if starts.size == residual.size and overlap == 1:
+        return 0.0
     sums = np.add.reduceat(residual, starts)
-    observed = float(((sums - sums.mean()) ** 2).sum()) * starts.size / (starts.size - 1)
-    return math.sqrt(max(1.0, observed / expected)) if expected > 0 else 1.0
+    p = mean_p(sums, overlap)
+    if metric != "edge_z":
+        return p
+    return p / 2 if sums.sum() < 0 else 1 - p / 2
 
 
 def gains_by_time(
@@ -153,32 +164,40 @@ def gains_by_time(
     return out
 
 
-def e_value(gains: FloatArray) -> float:
+def e_value(gains: FloatArray, overlap: int = 1) -> float:
     """The greatest wealth of the bets so far, their mean, started with 1: an e-process (Ville 1939).
 
-    Under calibration it ever reaches 1 / a with a probability of at most a, however often one looks.
+    Under calibration it ever reaches 1 / a with a probability of at most a, however often one looks. Outcomes
+    that overlap are dealt into lanes whose mean counts: that it keeps this at every look is measured, not
+    proven.
 
     Args:
         gains: Shape (times, bets); zero times give 1.
+        overlap: Times an outcome spans; 1 for none.
     """
     with np.errstate(divide="ignore"):
-        logs = np.cumsum(np.log(np.maximum(gains, 0.0)), axis=0)
-    top = logs.max(axis=1, initial=-math.inf, keepdims=True)
+        logs = np.log(np.maximum(gains, 0.0))
+    lanes = np.zeros((logs.shape[0], overlap, logs.shape[1]))
+    times = np.arange(logs.shape[0])
+    lanes[times, times % overlap] = logs
+    wealth = np.cumsum(lanes, axis=0).reshape(times.size, overlap * logs.shape[1])
+    top = wealth.max(axis=1, initial=-math.inf, keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)
-    wealth = top[:, 0] + np.log(np.maximum(np.exp(logs - top).mean(axis=1), TINY))
-    return math.exp(min(max(0.0, float(wealth.max(initial=0.0))), LARGEST_LOG))
+    mean = top[:, 0] + np.log(np.maximum(np.exp(wealth - top).mean(axis=1), TINY))
+    return math.exp(min(max(0.0, float(mean.max(initial=0.0))), LARGEST_LOG))
 
 
-def first_alarm(gains: FloatArray, limit: float) -> int | None:
+def first_alarm(gains: FloatArray, limit: float, overlap: int = 1) -> int | None:
     """After how many times the e-detector reaches `limit`, its average run between false alarms; or None.
 
     Args:
         gains: Shape (times, bets).
         limit: At least 1.
+        overlap: Times an outcome spans; 1 for none.
     """
-    levels = np.zeros((1, gains.shape[1]))
+    levels = np.zeros((overlap, gains.shape[1]))
     for time, gain in enumerate(gains):
-        levels = e_detector.advance(levels, gain)
-        if e_detector.level(levels) >= limit:
+        levels = e_detector.advance(levels, gain, time % overlap)
+        if e_detector.level(levels) >= limit / overlap:
             return time + 1
     return None

@@ -10,13 +10,11 @@ from functools import lru_cache
 import numpy as np
 
 from monitors.arrays import FloatArray
-from monitors.sharpe import sharpe, sharpe_error
 
 LEVEL = 0.05
 CAP = 0.5  # of the greatest stake that cannot go bankrupt
 STEPS = 20  # halvings in the search for an end: a millionth of where it may lie
-RATIO_STEPS = 14  # the same for a ratio: an end is found to a thousandth of itself, never too near
-TUNED_FOR = 100  # observations at which the Sharpe interval is narrowest
+TUNED_FOR = 100  # observations at which an asymptotic sequence is narrowest
 LARGEST_LOG = 690.0
 
 
@@ -31,11 +29,8 @@ class Interval:
         """Both ends in the format of one number, as `format(interval, ".1%")`; `unknown` where they are."""
         if math.isnan(self.low):
             return "unknown"
-        high = "no limit" if math.isinf(self.high) else format(self.high, spec)
-        return f"{format(self.low, spec)} to {high}"
-
-    def __str__(self) -> str:
-        return format(self, ".4g")
+        low, high = ("no limit" if math.isinf(end) else format(end, spec) for end in (self.low, self.high))
+        return f"{low} to {high}"
 
     def within(self, low: float, high: float) -> Interval:
         """The part between two bounds that the number cannot leave; unknown stays unknown."""
@@ -91,63 +86,6 @@ def mean_interval(values: FloatArray, low: float = 0.0, high: float = 1.0, level
     return Interval(low + span * least, high - span * most)
 
 
-def loss_e_value(values: FloatArray, bound: float, level: float = LEVEL) -> float:
-    """The greatest wealth so far of a gambler who bets that the mean is below zero, started with 1.
-
-    Args:
-        values: In order of time, shape (n,), without NaN, cut to `bound` in either direction.
-        bound: Greatest size of a value.
-        level: Where the stakes are tuned.
-
-    Returns:
-        At least 1; while the mean is zero or more, ever above 1 / a with a chance of at most a.
-    """
-    if values.size == 0:
-        return 1.0
-    x = (np.clip(values, -bound, bound) + bound) / (2 * bound)
-    return math.exp(min(LARGEST_LOG, max(0.0, _wealth(x, _stakes(x, level), 0.5, -1.0))))
-
-
-def profit_factor_interval(returns: FloatArray, bound: float, level: float = LEVEL) -> Interval:
-    """Expected gain over expected loss, by betting on gain - r loss for each candidate ratio r.
-
-    Args:
-        returns: Fractions in order of time, shape (n,), without NaN, cut to `bound` in either direction.
-        bound: Greatest size of a return.
-        level: Chance of ever being wrong.
-
-    Returns:
-        Within 0.001 to 1,000; unknown for n = 0.
-    """
-    if returns.size == 0:
-        return UNKNOWN
-    cut = np.clip(returns, -bound, bound) / bound
-    gain, loss = np.maximum(cut, 0.0), np.maximum(-cut, 0.0)
-    limit = math.log(2 / level)
-
-    def given_up(exponent: float, sign: float) -> bool:
-        ratio = 10.0 ** (sign * exponent)
-        x = (gain - ratio * loss + ratio) / (1 + ratio)
-        return _wealth(x, _stakes(x, level), ratio / (1 + ratio), sign) >= limit
-
-    low = _last(lambda exponent: given_up(exponent, 1.0), -3.0, 3.0, RATIO_STEPS)
-    high = _last(lambda exponent: given_up(exponent, -1.0), -3.0, 3.0, RATIO_STEPS)
-    return Interval(10.0**low, 10.0**-high)
-
-
-def sharpe_interval(returns: FloatArray, level: float = LEVEL) -> Interval:
-    """The Sharpe ratio per period by an asymptotic confidence sequence (Waudby-Smith et al. 2024).
-
-    The estimate plus or minus its standard error times `reach`; returns have no known bound, so this one
-    holds for large n only, unlike the others here.
-
-    Args:
-        returns: Fractions in order of time, shape (n,), without NaN.
-        level: Chance of ever being wrong.
-    """
-    return around(sharpe(returns), sharpe_error(returns), returns.size, level)
-
-
 def around(estimate: float, error: float, n: float, level: float = LEVEL) -> Interval:
     """The asymptotic confidence sequence of an estimate with this standard error; unknown for NaN."""
     if math.isnan(error):
@@ -198,9 +136,9 @@ def _wealth(x: FloatArray, stakes: FloatArray, mean: float, sign: float) -> floa
     return float(np.cumsum(np.log1p(sign * held * (x - mean))).max())
 
 
-def _last(holds: Callable[[float], bool], low: float, high: float, steps: int = STEPS) -> float:
+def _last(holds: Callable[[float], bool], low: float, high: float) -> float:
     """The end of the stretch from `low` on in which something holds; `low` where it does not hold near it."""
-    for _ in range(steps):
+    for _ in range(STEPS):
         middle = (low + high) / 2
         low, high = (middle, high) if holds(middle) else (low, middle)
     return low

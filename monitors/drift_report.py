@@ -15,6 +15,7 @@ from monitors.false_discovery import survivors
 from monitors.feature_drift import STUCK, Look, look, look_readings
 from monitors.incidents import TOGETHER, Incident, incidents, onsets_of
 from monitors.ks import kolmogorov_p
+from monitors.missing import missing_reading
 from monitors.reading import Evidence, NoData, Reading, State
 from monitors.repeats import repeated_shares
 from monitors.report import UNDATED, DriftReport, verdict_of
@@ -79,8 +80,9 @@ def drift_report(
     univariate, p, stands = _short_of_windows(own, found, old, new, limits)
     quality = _quality(session, old, new, prepared, limits)
     far = tuple(_wasserstein(session, old, new, names, univariate[: len(names)]))
-    readings = (*univariate, *far, *quality)
-    deciding = [univariate[-1], *quality]
+    lost = _missing(session, new, prepared)
+    readings = (*univariate, *far, *quality, *lost)
+    deciding = [univariate[-1], *quality, *lost]
     # a warning of one feature among many is chance; what stands among all of them is a breach
     deciding += [reading for reading in univariate if reading.metric == "ks" and reading.state in DECIDING]
     if 2 <= len(names) <= DOMAIN_MOST:
@@ -161,6 +163,18 @@ def _quality(
     return found
 
 
+def _missing(session: date, new: FloatArray, reference: DriftReference) -> list[Reading]:
+    """The share of unknown values of every feature that has some."""
+    found: list[Reading] = []
+    for i, feature in enumerate(reference.features):
+        subject, unknown = (
+            Subject(session, "drift", "missing", feature.name),
+            int(np.isnan(new[:, :, i]).sum()),
+        )
+        found += missing_reading(subject, unknown, new[:, :, i].size, feature.missing)
+    return found
+
+
 def _broken(
     feature: FeatureReference, old: FloatArray, new: FloatArray, still: bool, limits: WatchSettings
 ) -> tuple[float, str]:
@@ -193,8 +207,11 @@ def _wasserstein(
         if beside.reason is not None:
             found.append(subject.unknown(beside.reason, after.size))
             continue
-        with np.errstate(over="ignore"):  # values near the greatest float
+        with np.errstate(over="ignore", invalid="ignore"):  # values near the greatest float
             spread, value = float(before.std()), wasserstein(before, after)
+        if not math.isfinite(value):
+            found.append(subject.unknown(NoData.INFINITE, after.size, "values too great to be subtracted"))
+            continue
         known = 0 < spread < math.inf
         detail = f"{value / spread:.2f} standard deviations of the reference" if known else ""
         found.append(subject.judged(value, int(after.size), State.OK, detail=detail))

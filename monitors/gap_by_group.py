@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from monitors.confidence_sequence import Interval
 from monitors.false_discovery import survivors
 from monitors.reading import Evidence, NoData, Reading, State
 from monitors.shrinkage import pool
@@ -41,8 +42,9 @@ def gap_readings(
 
     Evidence is the group's own: the interval and the p-value hold at every look, the share of false groups
     among those that stand is at most `level` (Benjamini, Hochberg 1995). With it a gap above the limit is a
-    breach, a smaller one a warning. Without it a group is in order only where its interval reaches no further
-    than the limit to either side; else it says `too_few`, so that no small group passes for a calibrated one.
+    breach, a smaller one a warning, and so is a gap whose own interval leaves zero out. A group is in order
+    only where its own interval holds zero and reaches no further than the limit to either side; else it says
+    `too_few`, so that no small group passes for a calibrated one on the word of the others.
 
     Args:
         groups: In the order of the readings.
@@ -68,15 +70,24 @@ def gap_readings(
             f"{estimate.mean:+.1%}, with all groups {gap:+.1%}; 95 % at all times {interval:+.1%}; "
             f"{group.tally.sessions} sessions"
         )
-        if not stands[i] and interval.high - interval.low > 2 * limit:
+        apart = stands[i] or not interval.low <= 0 <= interval.high
+        if not apart and max(-interval.low, interval.high) > limit:
             clause = f"{detail}: too few to tell a gap of {limit:.0%}"
             found[group.subject.name] = group.subject.unknown(NoData.TOO_FEW, group.tally.n, clause)
             continue
         large = abs(gap) > limit
-        state = State.BREACH if large and stands[i] else State.WARN if large or stands[i] else State.OK
+        state = State.BREACH if large and stands[i] else State.WARN if large or apart else State.OK
         evidence = Evidence("confidence_sequence", p_value=float(p[i]))
-        found[group.subject.name] = group.subject.judged(abs(gap), group.tally.n, state, evidence, detail)
+        found[group.subject.name] = group.subject.judged(
+            abs(gap), group.tally.n, state, evidence, detail, _size(interval)
+        )
     return tuple(found.get(group.subject.name) or _unjudged(group, least) for group in groups)
+
+
+def _size(gap: Interval) -> Interval:
+    """Where the size of a gap lies."""
+    nearest = 0.0 if gap.low <= 0 <= gap.high else min(abs(gap.low), abs(gap.high))
+    return Interval(nearest, max(abs(gap.low), abs(gap.high)))
 
 
 def _unjudged(group: GroupGap, least: int) -> Reading:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from monitors.confidence_sequence import UNKNOWN, Interval, around
-from monitors.sharpe import LEAST_SPREAD, ratio_error
+from monitors.arrays import FloatArray
+from monitors.bounded import Reach, Sums, mean_ends
+from monitors.confidence_sequence import LEVEL, UNKNOWN, Interval
+from monitors.sharpe import LEAST_SPREAD
 
 
 class Moments(NamedTuple):
@@ -38,6 +40,11 @@ class Moments(NamedTuple):
         """The moments kept as a row; an empty row is the start."""
         return cls._make(row) if row else cls()
 
+    @classmethod
+    def over(cls, returns: FloatArray) -> Moments:
+        """The moments of returns, shape (n,), without NaN."""
+        return cls(returns.size, *(float((returns**power).sum()) for power in (1, 2, 3, 4)))
+
     def added(self, return_: float) -> Moments:
         """The moments after one more return, a finite fraction."""
         square = return_ * return_
@@ -57,16 +64,35 @@ class Moments(NamedTuple):
             return math.nan
         return mean / math.sqrt(variance * self.n / (self.n - 1))
 
-    def interval(self) -> Interval:
-        """The 95 % confidence sequence of the Sharpe ratio, as `sharpe_interval` of all returns."""
-        ratio = self.sharpe
-        if math.isnan(ratio):
+    def interval(self, reach: Reach, overlap: int = 1) -> Interval:
+        """The 95 % confidence sequence of the Sharpe ratio, for any law within `reach`.
+
+        Half the chance of error goes to the mean, half to the mean squared distance from it; the ratio lies
+        between the extremes that both leave. A deviation is bounded from below by bets that need no range.
+
+        Args:
+            reach: How far a return can lie.
+            overlap: Neighbours that depend on each other; 1 for none.
+        """
+        if math.isnan(self.sharpe):
             return UNKNOWN
-        mean, variance = self._centre
-        second, third, fourth = (power / self.n for power in (self.second, self.third, self.fourth))
-        skew = (third - 3 * mean * second + 2 * mean**3) / variance**1.5
-        kurtosis = (fourth - 4 * mean * third + 6 * mean**2 * second - 3 * mean**4) / variance**2
-        return around(ratio, ratio_error(ratio, skew, kurtosis, self.n), self.n)
+        half = LEVEL / 2
+        means = mean_ends(Sums(self.first, self.n, self.second, self.first, self.n), reach, overlap, half)
+        low, high = math.inf, -math.inf
+        for mean in (means.low, self.first / self.n, means.high):
+            least, most = self._deviation(mean, reach, overlap, half)
+            farther = math.copysign(math.inf, mean) if least == 0 else mean / least
+            low, high = min(low, farther, mean / most), max(high, farther, mean / most)
+        return UNKNOWN if math.isinf(low) and math.isinf(high) else Interval(low, high)
+
+    def _deviation(self, mean: float, reach: Reach, overlap: int, level: float) -> tuple[float, float]:
+        """Least and greatest root of the mean squared distance from `mean`."""
+        n, first, second, third, fourth = self
+        squares = second - 2 * mean * first + n * mean**2
+        fourths = fourth - 4 * mean * third + 6 * mean**2 * second - 4 * mean**3 * first + n * mean**4
+        greatest = max(reach.high - mean, mean - reach.low) ** 2
+        found = mean_ends(Sums(squares, n, fourths, squares, n), Reach(0.0, greatest), overlap, level)
+        return math.sqrt(found.low), math.sqrt(found.high)
 
     @property
     def _centre(self) -> tuple[float, float]:

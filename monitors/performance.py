@@ -10,7 +10,8 @@ import numpy as np
 
 from monitors import e_detector, win_rate
 from monitors.arrays import FloatArray
-from monitors.confidence_sequence import beside, mean_interval, sharpe_interval
+from monitors.bounded import Reach, Seen
+from monitors.confidence_sequence import beside, mean_interval
 from monitors.moments import Moments
 from monitors.reading import Evidence, NoData, Reading, State
 from monitors.settings import WatchSettings
@@ -18,7 +19,6 @@ from monitors.sharpe import fall_p, sharpe, sharpe_error
 from monitors.tally import Tally
 from monitors.verdict import Subject, graded
 
-PRIOR = 0.5  # a session of one trade misses its win rate by at most so much on average
 A_FACT = "a fact, not an estimate"
 BETS = len(win_rate.FALLS) + len(win_rate.POOLED)
 
@@ -42,6 +42,8 @@ class PerformanceState:
         sessions: Sessions seen.
         all_wins: The `Tally` of all trades of known result, the reference's included, as a row.
         all_returns: The `Moments` of all returns per session, the reference's included, as a row.
+        most_trades: Greatest number of trades of known result in a session.
+        seen: How far all returns per session have reached, as a row of `Seen`.
     """
 
     trades: tuple[float, ...] = ()
@@ -55,6 +57,8 @@ class PerformanceState:
     sessions: int = 0
     all_wins: tuple[float, ...] = ()
     all_returns: tuple[float, ...] = ()
+    most_trades: int = 1
+    seen: tuple[float, ...] = ()
 
 
 def step(
@@ -80,7 +84,8 @@ def _with_trades(
     state: PerformanceState, trade_returns: FloatArray, limits: WatchSettings
 ) -> PerformanceState:
     known = trade_returns[np.isfinite(trade_returns)]
-    state = replace(state, all_wins=Tally.of(state.all_wins).added(known.size, int((known > 0).sum())))
+    wins = Tally.of(state.all_wins).added(known.size, int((known > 0).sum()))
+    state = replace(state, all_wins=wins, most_trades=max(state.most_trades, int(known.size)))
     later = trade_returns
     if limits.win_rate_baseline is None and state.reference_trades < limits.reference_trades:
         first = known[: limits.reference_trades - state.reference_trades]
@@ -105,7 +110,11 @@ def _with_trades(
 def _with_return(state: PerformanceState, equity_return: float, limits: WatchSettings) -> PerformanceState:
     if not math.isfinite(equity_return):
         return state
-    state = replace(state, all_returns=Moments.of(state.all_returns).added(float(equity_return)))
+    state = replace(
+        state,
+        all_returns=Moments.of(state.all_returns).added(float(equity_return)),
+        seen=Seen.of(state.seen).added(np.array([equity_return])),
+    )
     if limits.sharpe_baseline is None and len(state.reference_returns) < limits.reference_sessions:
         return replace(state, reference_returns=(*state.reference_returns, float(equity_return)))
     return replace(state, returns=(*state.returns, float(equity_return))[-limits.sharpe_window :])
@@ -162,6 +171,9 @@ def _rolling(subject: Subject, state: PerformanceState, baseline: float, limits:
     n, window = len(state.trades), limits.win_rate_window
     if n < window:
         return subject.unknown(NoData.TOO_FEW, n, f"{n} of {window} trades")
+    if not win_rate.has_dropped(0, n, baseline, limits.win_rate_drop):
+        clause = f"a baseline of {baseline:.1%} cannot fall by more than {limits.win_rate_drop:.0%}"
+        return subject.unknown(NoData.NOT_EVALUATED, n, clause)
     if any(math.isnan(trade) for trade in state.trades):
         return subject.unknown(NoData.MISSING, n, "a trade of unknown result")
     wins = sum(trade > 0 for trade in state.trades)
@@ -169,10 +181,11 @@ def _rolling(subject: Subject, state: PerformanceState, baseline: float, limits:
     evidence = Evidence("exact_binomial", p_value=win_rate.binomial_p(wins, n, baseline))
     won = np.array([trade > 0 for trade in state.trades], dtype=np.float64)
     own = mean_interval(won) if limits.trade_overlap == 1 else None
-    record = Tally.of(state.all_wins).estimate(limits.trade_overlap, PRIOR).interval().within(0.0, 1.0)
+    whole = Reach(0.0, 1.0, state.most_trades)
+    record = Tally.of(state.all_wins).interval(whole, limits.trade_overlap)
     told = beside(own, record, "trades", ".1%")
     detail = f"{wins} of {n} trades won, baseline {baseline:.1%}; {told}"
-    return subject.judged(wins / n, n, State.BREACH if dropped else State.OK, evidence, detail)
+    return subject.judged(wins / n, n, State.BREACH if dropped else State.OK, evidence, detail, own)
 
 
 def _evidence(subject: Subject, state: PerformanceState, limit: float, limits: WatchSettings) -> Reading:
@@ -210,10 +223,12 @@ def sharpe_reading(session: date, state: PerformanceState, limits: WatchSettings
     baseline_error = 0.0 if limits.sharpe_baseline is not None else sharpe_error(first)
     p = fall_p(ratio, sharpe_error(recent), baseline, baseline_error)
     dropped = baseline - ratio > limits.sharpe_drop
+    reach = Seen.of(state.seen).reach(limits.return_bound)
+    own, record = Moments.over(recent).interval(reach), Moments.of(state.all_returns).interval(reach)
     detail = (
         f"{ratio:.3f} per session, {ratio * yearly:.2f} annualised; "
         f"baseline {baseline:.3f}, {baseline * yearly:.2f} annualised; "
-        f"{beside(sharpe_interval(recent), Moments.of(state.all_returns).interval(), 'sessions', '.3f')}"
+        f"{beside(own, record, 'sessions', '.3f')} {reach}"
     )
     return subject.judged(
         ratio,
@@ -221,6 +236,7 @@ def sharpe_reading(session: date, state: PerformanceState, limits: WatchSettings
         State.BREACH if dropped else State.OK,
         Evidence("sharpe_standard_error", p_value=p),
         detail,
+        own,
     )
 
 

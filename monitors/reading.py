@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
@@ -64,6 +64,8 @@ class Reading:
         evidence: How likely it is by chance, or None where no null is defined.
         reason: Why it could not be judged; set exactly where the state is `NO_DATA`.
         detail: One short clause for a person.
+        interval: Where the number lies with 95 %, low and high end (infinite: no limit), or None where none
+            is known. Not kept in the store, whose readings carry it in their detail.
     """
 
     session: date
@@ -77,6 +79,7 @@ class Reading:
     evidence: Evidence | None = None
     reason: NoData | None = None
     detail: str = ""
+    interval: tuple[float, float] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         no_data = self.state is State.NO_DATA

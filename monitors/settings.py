@@ -62,7 +62,8 @@ class WatchSettings:
         hit_rate_sessions: Resolved sessions of a group below which its hit rate is not judged.
         hit_rate_p: Evidence that a group's hit rate lies below a coin's counts at or below this p-value.
         trade_window: Newest trades in profit factor, expectancy and their deepest fall.
-        return_bound: Greatest size of a trade's return; an interval that needs a bound cuts what lies beyond.
+        return_bound: Greatest size of a return that intervals and bets allow for; doubled until it holds what
+            was seen.
         expectancy_p: Evidence that a trade loses on average counts at or below this p-value.
         turnover_window: Sessions in the turnover.
         live_days: Days of calls and messages that the readings of a running daemon look back on.

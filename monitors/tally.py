@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from monitors.confidence_sequence import Interval, around, reach_p
+from monitors.arrays import FloatArray
+from monitors.bounded import Reach, Sums, below_p, mean_ends
+from monitors.confidence_sequence import UNKNOWN, Interval, around, reach_p
 
 
 class Tally(NamedTuple):
@@ -44,6 +46,12 @@ class Tally(NamedTuple):
         """The tally kept as a row; an empty row is the start."""
         return cls._make(row) if row else cls()
 
+    @classmethod
+    def over(cls, values: FloatArray) -> Tally:
+        """The tally of values that each stand alone, shape (n,), without NaN."""
+        n, total, squares = values.size, float(values.sum()), float((values**2).sum())
+        return cls(n, n, total, n, total, squares)
+
     def added(self, n: int, total: float) -> Tally:
         """The tally after a session of `n` observations that add up to `total`; none changes nothing."""
         if n == 0:
@@ -61,6 +69,23 @@ class Tally(NamedTuple):
     def mean(self) -> float:
         """Mean of an observation; NaN for none."""
         return self.total / self.n if self.n else math.nan
+
+    def interval(self, reach: Reach, overlap: int = 1) -> Interval:
+        """The 95 % confidence sequence of the mean, for any law within `reach`; unknown below two sessions.
+
+        Args:
+            reach: How far an observation can lie, and how many a session can bring.
+            overlap: Sessions an outcome spans; 1 for none.
+        """
+        return UNKNOWN if self.sessions < 2 else mean_ends(self._sums, reach, overlap)
+
+    def below_p(self, reach: Reach, overlap: int = 1) -> float:
+        """The p-value, valid at every look, that the mean is zero or more, for any law within `reach`."""
+        return below_p(self._sums, reach, overlap)
+
+    @property
+    def _sums(self) -> Sums:
+        return Sums(self.total, self.n, self.total_total, self.n_total, self.n_n)
 
     def estimate(self, overlap: int, prior: float = 0.0) -> Estimate:
         """The mean and how well it is known.

@@ -10,7 +10,8 @@ from functools import partial
 import numpy as np
 
 from monitors.arrays import FloatArray
-from monitors.confidence_sequence import beside, mean_interval, profit_factor_interval
+from monitors.bounded import Reach, Seen, widened
+from monitors.confidence_sequence import beside
 from monitors.ratio_tally import RatioTally
 from monitors.reading import Evidence, NoData, Reading, State
 from monitors.settings import WatchSettings
@@ -33,6 +34,7 @@ class TradeState:
         idle: Sessions since a trade was closed.
         all_gains: The `RatioTally` of all sessions' gains and losses, as a row.
         all_turnovers: The `Tally` of all sessions' turnovers, as a row.
+        seen: How far all trades' returns have reached, as a row of `Seen`.
     """
 
     newest: tuple[float, ...] = ()
@@ -41,6 +43,7 @@ class TradeState:
     idle: int = 0
     all_gains: tuple[float, ...] = ()
     all_turnovers: tuple[float, ...] = ()
+    seen: tuple[float, ...] = ()
 
 
 def step(
@@ -71,6 +74,7 @@ def step(
         0 if closed else state.idle + 1,
         gains,
         ever,
+        Seen.of(state.seen).added(known),
     )
 
 
@@ -111,13 +115,15 @@ def _newest(
     returns = np.array(state.newest)
     gain, deepest = expectancy(returns), greatest_drawdown(returns)
     judged = State.WARN if gain < 0 else State.OK
-    bound = limits.return_bound
-    window = mean_interval(returns, -bound, bound) if limits.trade_overlap == 1 else None
-    record = Tally.of(state.all_time).estimate(limits.trade_overlap).interval()
-    clause = f"mean net return of a trade; {beside(window, record, 'trades', '.2%')}"
+    reach = Seen.of(state.seen).reach(limits.return_bound)
+    window = None
+    if limits.trade_overlap == 1:
+        window = Tally.over(returns).interval(reach._replace(most=1))
+    record = Tally.of(state.all_time).interval(reach, limits.trade_overlap)
+    clause = f"mean net return of a trade; {beside(window, record, 'trades', '.2%')} {reach}"
     return (
         _factor(factor, returns, state, limits),
-        mean.judged(gain, n, judged, detail=clause),
+        mean.judged(gain, n, judged, detail=clause, interval=window),
         fall.judged(
             deepest,
             n,
@@ -132,10 +138,14 @@ def _factor(subject: Subject, returns: FloatArray, state: TradeState, limits: Wa
     ratio = profit_factor(returns)
     if not math.isfinite(ratio):
         return subject.unknown(NoData.INFINITE, returns.size, "no losing trade")
-    window = profit_factor_interval(returns, limits.return_bound) if limits.trade_overlap == 1 else None
-    record = RatioTally.of(state.all_gains).interval(limits.trade_overlap)
-    detail = f"gains over losses; {beside(window, record, 'trades', '.2f')}"
-    return subject.judged(ratio, returns.size, State.WARN if ratio < 1 else State.OK, detail=detail)
+    reach = Seen.of(state.seen).reach(limits.return_bound)
+    window = None
+    if limits.trade_overlap == 1:
+        window = RatioTally.over(returns).interval(reach._replace(most=1))
+    record = RatioTally.of(state.all_gains).interval(reach, limits.trade_overlap)
+    detail = f"gains over losses; {beside(window, record, 'trades', '.2f')} {reach}"
+    judged = State.WARN if ratio < 1 else State.OK
+    return subject.judged(ratio, returns.size, judged, detail=detail, interval=window)
 
 
 def _expectancy(subject: Subject, state: TradeState, limits: WatchSettings) -> Reading:
@@ -147,10 +157,12 @@ def _expectancy(subject: Subject, state: TradeState, limits: WatchSettings) -> R
     estimate = tally.estimate(limits.trade_overlap)
     if estimate.error * math.sqrt(tally.sessions) <= LEAST_SPREAD * abs(estimate.mean):
         return subject.unknown(NoData.CONSTANT, tally.n, "every session's trades came to the same")
-    interval, p = estimate.interval(), estimate.below_p(0.0)
-    detail = f"all trades; 95 % at all times {interval:.2%}"
-    judged = State.BREACH if p <= limits.expectancy_p else State.OK
-    return subject.judged(estimate.mean, tally.n, judged, Evidence("confidence_sequence", p_value=p), detail)
+    reach = Seen.of(state.seen).reach(limits.return_bound)
+    interval, p = tally.interval(reach, limits.trade_overlap), tally.below_p(reach, limits.trade_overlap)
+    detail = f"all trades; 95 % at all times {interval:.2%} {reach}"
+    judged = State.BREACH if p <= limits.expectancy_p else State.WARN if estimate.mean < 0 else State.OK
+    evidence = Evidence("bounded_bets", p_value=p)
+    return subject.judged(estimate.mean, tally.n, judged, evidence, detail, interval)
 
 
 def _turnover(subject: Subject, state: TradeState, limits: WatchSettings) -> Reading:
@@ -158,7 +170,9 @@ def _turnover(subject: Subject, state: TradeState, limits: WatchSettings) -> Rea
     if n < limits.turnover_window:
         return subject.unknown(NoData.TOO_FEW, n, f"{n} of {limits.turnover_window} sessions")
     mean = math.fsum(state.turnovers) / n
-    record = Tally.of(state.all_turnovers).estimate(limits.trade_overlap).interval().within(0.0, math.inf)
+    ever = Tally.of(state.all_turnovers)
+    whole = Reach(0.0, widened(1.0, max(*state.turnovers, ever.mean)))
+    record = ever.interval(whole, limits.trade_overlap)
     detail = (
         f"share of the account exchanged in a session; {mean * limits.sessions_per_year:.0f} times a year; "
         f"of all sessions 95 % at all times {record:.3f}"

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import date
 
+from monitors.confidence_sequence import Interval
 from monitors.reading import Evidence, NoData, Reading, State
 
 
@@ -28,7 +29,13 @@ class Subject:
     threshold: float | None = None
 
     def judged(
-        self, value: float, n: int, state: State, evidence: Evidence | None = None, detail: str = ""
+        self,
+        value: float,
+        n: int,
+        state: State,
+        evidence: Evidence | None = None,
+        detail: str = "",
+        interval: Interval | None = None,
     ) -> Reading:
         """A reading with a value; one that is not finite after all is `NO_DATA`, whatever `state` says."""
         if not math.isfinite(value):
@@ -44,6 +51,7 @@ class Subject:
             state=state,
             evidence=evidence,
             detail=detail,
+            interval=None if interval is None or math.isnan(interval.low) else (interval.low, interval.high),
         )
 
     def unknown(self, reason: NoData, n: int = 0, detail: str = "") -> Reading:

@@ -40,6 +40,20 @@ class UnknownOutcomeError(DeliveryError):
     """The reply was lost: the receiver may or may not have the message."""
 
 
+class PartlyTakenError(DeliveryError):
+    """The channel has several recipients; some have the message now and some have not.
+
+    Attributes:
+        reference: The receiver's reference; given to `send` as `living`, only the others are sent to.
+        again: Whether sending it again may reach the others; where not, they never get it.
+    """
+
+    def __init__(self, text: str, *, reference: str, again: bool) -> None:
+        super().__init__(text)
+        self.reference = reference
+        self.again = again
+
+
 class Sighting(StrEnum):
     """What the receiver says when asked whether it has a message."""
 
@@ -67,7 +81,8 @@ class Pace:
 class Channel(Protocol):
     """Carries one message to one place.
 
-    The verbs raise `TransientError`, `PermanentError` or `UnknownOutcomeError`, and let cancellation through.
+    The verbs raise `TransientError`, `PermanentError` or `UnknownOutcomeError`, `send` also
+    `PartlyTakenError`, and let cancellation through.
     None of them waits longer than the channel's own time-out, and none tries twice: pacing and retries
     belong to delivery.
     """
@@ -82,6 +97,11 @@ class Channel(Protocol):
         """How fast the receiver may be sent to."""
         ...
 
+    @property
+    def edits(self) -> bool:
+        """Whether a message of an episode that it has is edited in place, which notifies nobody."""
+        ...
+
     async def send(self, message: Message, *, living: str = "") -> str:
         """Deliver the message.
 
@@ -89,6 +109,7 @@ class Channel(Protocol):
             message: What to tell.
             living: The receiver's reference of the newest message sent for the same group and episode, ""
                 for the first. A channel that can edit edits that one; one that threads, answers to it.
+                Where an earlier send of this message said more than its outcome, what that said.
 
         Returns:
             The receiver's reference, "" where it gives none.

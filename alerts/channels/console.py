@@ -64,6 +64,11 @@ class ConsoleChannel:
         """How fast it may be written to: a terminal takes what it gets."""
         return Pace(per_s=1000.0, burst=1000)
 
+    @property
+    def edits(self) -> bool:
+        """No: a line stays as it was printed."""
+        return False
+
     async def send(self, message: Message, *, living: str = "") -> str:
         """Write the message and return "": a console gives no reference.
 

@@ -13,9 +13,10 @@ from typing import Final
 
 from pydantic import Field, SecretStr, model_validator
 
-from alerts.channels.channel import Channel, Found, Pace, Sighting
+from alerts.channels.channel import Channel, Found, Pace, PartlyTakenError, Sighting
+from alerts.channels.email_receipt import Receipt, Refusal, listed
 from alerts.channels.host import is_loopback
-from alerts.channels.kind import ChannelKind, ChannelSection
+from alerts.channels.kind import LONGEST_TIMEOUT_S, ChannelKind, ChannelSection
 from alerts.message import Message
 from alerts.render_chart import render_chart
 from alerts.render_email import message_id, render_email
@@ -49,7 +50,7 @@ class EmailSettings(ChannelSection):
     username: str = ""
     sender: str = "forewarn@localhost"
     recipients: tuple[str, ...] = ()
-    timeout_seconds: float = Field(30.0, gt=0)
+    timeout_seconds: float = Field(30.0, gt=0, le=LONGEST_TIMEOUT_S)
 
     @model_validator(mode="after")
     def _can_be_sent(self) -> EmailSettings:
@@ -144,31 +145,52 @@ class EmailChannel:
         """How fast the server may be sent to: one connection a second, a few at once."""
         return Pace(per_s=1.0, burst=5)
 
+    @property
+    def edits(self) -> bool:
+        """No: a mail stays as it was sent."""
+        return False
+
     async def send(self, message: Message, *, living: str = "") -> str:
         """Hand the message to the mail server and return its Message-ID.
 
         The mails of one group and episode are one thread; each answers the one before, which is `living`.
-        When some of the recipients were refused, the reference names them and the server's codes:
-        `<...@domain>; refused: bob@example.org (550)`.
+        A recipient that the server does not take yet is sent to again, and nobody who has the mail; the
+        reference that `PartlyTakenError` carries says who is left.
 
         Raises:
+            PartlyTakenError: The server did not take it for some of the recipients.
             TransientError: The server was not reached, or answered 4xx.
             PermanentError: The server answered 5xx, refused every recipient, or cannot do what
                 `tls` and `username` ask for.
             UnknownOutcomeError: The connection was lost, or time ran out, after DATA began.
         """
-        mail = render_email(
-            message,
-            sender=self._sender,
-            recipients=self._recipients,
-            domain=self._domain,
-            sent_at=self._now(),
-            answers=living.partition(";")[0],
-            chart=await _chart(message),
-        )
-        refused = await self._server.take(self._sender, self._recipients, mail.as_bytes())
-        reference = message_id(message, domain=self._domain)
-        return f"{reference}; refused: {refused}" if refused else reference
+        before, own = Receipt.read(living), message_id(message, domain=self._domain)
+        begun = before.message_id == own
+        answers = before.answers if begun else before.message_id
+        wanted = [one.recipient for one in before.left] if begun else self._recipients
+        recipients = [one for one in wanted if one in self._recipients]
+        refusals: tuple[Refusal, ...] = ()
+        if recipients:
+            mail = render_email(
+                message,
+                sender=self._sender,
+                recipients=self._recipients,
+                domain=self._domain,
+                sent_at=self._now(),
+                answers=answers,
+                chart=await _chart(message),
+            )
+            refusals = await self._server.take(self._sender, recipients, mail.as_bytes(), to_the_rest=begun)
+        refused = (*(before.refused if begun else ()), *(one for one in refusals if one.is_final))
+        left = tuple(one for one in refusals if not one.is_final)
+        reference = Receipt(own, refused, left, answers).write()
+        if left:
+            text = f"{self._name}: the server does not take {listed(left)} yet; the others have it"
+            raise PartlyTakenError(text, reference=reference, again=True)
+        if refused:
+            text = f"refuses {listed(refused)}; the other recipients have it"
+            raise PartlyTakenError(text, reference=reference, again=False)
+        return reference
 
     async def find(self, message: Message, *, living: str = "") -> Found:
         """Answer `UNKNOWABLE`: no mail server says what it took; the Message-ID marks a copy as one."""

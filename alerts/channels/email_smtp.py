@@ -31,6 +31,7 @@ from alerts.channels.channel import (
     UnknownOutcomeError,
 )
 from alerts.channels.email import TlsMode
+from alerts.channels.email_receipt import Refusal, listed
 from alerts.render_phrases import one_line
 
 GOODBYE_S: Final = 2.0
@@ -78,8 +79,16 @@ class MailServer:
     timeout_s: float
     tls_context: ssl.SSLContext | None = None
 
-    async def take(self, sender: str, recipients: Sequence[str], mail: bytes) -> str:
-        """Hand over a mail and return the recipients the server refused, with its codes; "" for none.
+    async def take(
+        self, sender: str, recipients: Sequence[str], mail: bytes, *, to_the_rest: bool = False
+    ) -> tuple[Refusal, ...]:
+        """Hand over a mail and return the recipients the server refused, with its codes.
+
+        Args:
+            sender: Address in the envelope.
+            recipients: Those who are to get it.
+            mail: The mail.
+            to_the_rest: Others have it already: that all of these are refused says nothing about the channel.
 
         Raises:
             TransientError: The server was not reached, or answered 4xx.
@@ -92,17 +101,18 @@ class MailServer:
         try:
             async with asyncio.timeout(self.timeout_s):
                 refused = await self._address(smtp, sender, recipients)
-                if len(refused) == len(recipients):
+                if len(refused) < len(recipients):
+                    data_began = True
+                    await smtp.data(mail)
+                elif not to_the_rest:
                     raise SMTPRecipientsRefused(refused)
-                data_began = True
-                await smtp.data(mail)
             await _say_goodbye(smtp)
         except (SMTPException, OSError) as error:
             # Not as cause: the error of a failed login may hold what was sent.
             raise self._failure(error, data_began=data_began) from None
         finally:
             smtp.close()
-        return _listed(refused)
+        return _refusals(refused)
 
     async def check(self, sender: str, recipients: Sequence[str]) -> None:
         """Go as far as RCPT: connect, encrypt, log in and name everyone; no mail is sent.
@@ -123,7 +133,7 @@ class MailServer:
         finally:
             smtp.close()
         if gone := [refusal for refusal in refused if refusal.code >= 500]:
-            raise PermanentError(f"{self._where} refuses {_listed(gone)}")
+            raise PermanentError(f"{self._where} refuses {listed(_refusals(gone))}")
 
     @property
     def _where(self) -> str:
@@ -159,7 +169,7 @@ class MailServer:
     def _failure(self, error: Exception, *, data_began: bool) -> DeliveryError:
         match error:
             case SMTPRecipientsRefused():
-                text = f"{self._where} refused every recipient: {_listed(error.recipients)}"
+                text = f"{self._where} refused every recipient: {listed(_refusals(error.recipients))}"
                 return _by_code(min(refusal.code for refusal in error.recipients), text, mail=False)
             case SMTPAuthenticationError():
                 return _by_code(error.code, f"{self._where} refused the login with {error.code}", mail=False)
@@ -189,8 +199,8 @@ def _by_code(code: int, text: str, *, mail: bool) -> DeliveryError:
     return ChannelRefusedError(text) if theirs else PermanentError(text)
 
 
-def _listed(refused: Sequence[SMTPRecipientRefused]) -> str:
-    return ", ".join(f"{refusal.recipient} ({refusal.code})" for refusal in refused)
+def _refusals(refused: Sequence[SMTPRecipientRefused]) -> tuple[Refusal, ...]:
+    return tuple(Refusal(one.recipient, one.code) for one in refused)
 
 
 def _told(error: Exception) -> str:

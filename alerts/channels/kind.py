@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from alerts.channels.channel import Channel
 from alerts.message import Severity
+
+LONGEST_TIMEOUT_S: Final = 3600.0
+"""Seconds a channel may be told to wait for one message at the most."""
 
 
 class ChannelSection(BaseModel):

@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, model_validator
 from alerts.button import Role
 from alerts.channels.channel import Channel, Pace
 from alerts.channels.host import safe_host
-from alerts.channels.kind import ChannelKind, ChannelSection
+from alerts.channels.kind import LONGEST_TIMEOUT_S, ChannelKind, ChannelSection
 
 WEBHOOK_URL: Final = "slack_webhook_url"
 BOT_TOKEN: Final = "slack_bot_token"  # noqa: S105 - a secret's name
@@ -49,7 +49,7 @@ class SlackSettings(ChannelSection):
     buttons: bool = False
     roles: dict[str, tuple[Role, ...]] = Field(default_factory=dict)
     api_url: str = "https://slack.com/api/"
-    timeout_seconds: float = Field(10.0, gt=0)
+    timeout_seconds: float = Field(10.0, gt=0, le=LONGEST_TIMEOUT_S)
 
     @model_validator(mode="after")
     def _a_bot_needs_a_channel(self) -> SlackSettings:

@@ -116,6 +116,11 @@ class SlackBotChannel:
         """One message a second, as Slack allows for one channel, and a little slower, for clocks differ."""
         return SLACK_PACE
 
+    @property
+    def edits(self) -> bool:
+        """Yes: the living message is edited."""
+        return True
+
     async def send(self, message: Message, *, living: str = "") -> str:
         """Post the message, or edit the living one and add a line to its thread.
 

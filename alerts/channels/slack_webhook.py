@@ -97,6 +97,11 @@ class SlackWebhookChannel:
         """How fast Slack takes posts: one a second, and a little slower, for clocks differ."""
         return SLACK_PACE
 
+    @property
+    def edits(self) -> bool:
+        """No: a webhook only posts."""
+        return False
+
     async def send(self, message: Message, *, living: str = "") -> str:
         """Post the message and return "": a webhook gives no reference.
 

@@ -22,7 +22,7 @@ from alerts.channels.channel import (
     UnknownOutcomeError,
 )
 from alerts.channels.host import safe_host
-from alerts.channels.kind import ChannelKind, ChannelSection
+from alerts.channels.kind import LONGEST_TIMEOUT_S, ChannelKind, ChannelSection
 from alerts.message import Message
 from alerts.render_webhook import render_body
 
@@ -42,7 +42,7 @@ class WebhookSettings(ChannelSection):
     """A receiver of one's own."""
 
     url: str = Field("", repr=False)  # its path may be a secret
-    timeout_seconds: float = Field(10.0, gt=0)
+    timeout_seconds: float = Field(10.0, gt=0, le=LONGEST_TIMEOUT_S)
 
     @model_validator(mode="after")
     def _has_a_safe_url(self) -> WebhookSettings:
@@ -108,6 +108,11 @@ class WebhookChannel:
     def pace(self) -> Pace:
         """How fast the receiver may be sent to."""
         return Pace(per_s=10.0, burst=20)
+
+    @property
+    def edits(self) -> bool:
+        """No: a request stays as it was sent."""
+        return False
 
     async def send(self, message: Message, *, living: str = "") -> str:
         """Post the message and return "": a webhook gives no reference.

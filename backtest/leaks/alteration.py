@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
 
 from backtest.leaks.record import SHARES, Record, copied, rebuilt
+from market.filings_links import Links
 from market.membership import Membership
 from market.panel import FIELDS, FloatArray
 
@@ -55,7 +56,9 @@ def late_changed(record: Record, t: int) -> Record:
     reports = (
         one._replace(value=one.value * HUGE + 1.0) if one.known_at > close else one for one in record.reports
     )
-    return replace(record, panel=rebuilt(record.panel, fields), reports=tuple(reports))
+    return replace(
+        record, panel=rebuilt(record.panel, fields), reports=tuple(reports), links=_links_after(record, close)
+    )
 
 
 def restated(record: Record, t: int) -> Record:
@@ -99,4 +102,19 @@ def _after(record: Record, t: int, change: Callable[[FloatArray], FloatArray]) -
         one._replace(value=one.value * HUGE + 1.0) if one.event_time > close else one
         for one in record.reports
     )
-    return replace(record, panel=rebuilt(record.panel, fields), extras=extras, reports=tuple(reports))
+    return replace(
+        record,
+        panel=rebuilt(record.panel, fields),
+        extras=extras,
+        reports=tuple(reports),
+        links=_links_after(record, close),
+    )
+
+
+def _links_after(record: Record, close: datetime) -> tuple[Links, ...]:
+    """The links with those that became known later naming another customer."""
+    place = {ticker: i for i, ticker in enumerate(record.universe)}
+    return tuple(
+        replace(one, weights={record.universe[place[one.supplier] - 1]: 0.5}) if one.known_at > close else one
+        for one in record.links
+    )

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from backtest.leaks.record import CLOSE, Join, Record, no_series, rebuilt
+from market.filings_links import EXPIRES, Links
 from market.membership import Membership, Spell
 from market.observations import Observation
 from market.panel import FIELDS, FloatArray, Panel
@@ -70,6 +71,7 @@ def furnished(
         bare,
         extras=_extras(bare.stocks, rng),
         reports=_reports(bare, rng),
+        links=_links(bare),
         membership=_membership(bare, rng),
     )
     made_up = ("sectors", "sector funds", "off-exchange, short and after-hours volume", "customers' returns")
@@ -110,6 +112,17 @@ def _reports(record: Record, rng: np.random.Generator) -> tuple[Observation, ...
             out.append(Observation(ticker, event, event + REPORTED, first))
             out.append(Observation(ticker, event, event + REVISED, revised))
     return tuple(out)
+
+
+def _links(record: Record) -> tuple[Links, ...]:
+    """A report of each ticker every other quarter, each naming another customer than the one before."""
+    n = len(record.universe)
+    return tuple(
+        Links(ticker, {record.universe[(i + 1 + turn % (n - 1)) % n]: 0.3}, 1, known, known + EXPIRES)
+        for turn, day in enumerate(record.panel.sessions[:: 2 * QUARTER])
+        for i, ticker in enumerate(record.universe if n > 1 else ())
+        for known in (datetime.combine(day, CLOSE) + timedelta(days=i % 7),)
+    )
 
 
 def _membership(record: Record, rng: np.random.Generator) -> Membership:

@@ -34,7 +34,9 @@ from forecaster.regime import (
 from forecaster.signals import History, Signal, features_of, usable_signals
 from forecaster.training import Training, fit
 from forecaster.walk_forward import MONTH, walk_forward
+from market import outside as market_outside
 from market.observations import as_known
+from market.outside import NAMES
 from market.panel import FloatArray
 
 LEAST: Final = 252
@@ -128,6 +130,19 @@ def reports() -> Subject:
         "reported figures",
         lambda record: as_known(record.reports, record.closes, record.universe).values,
     )
+
+
+def outside() -> Subject:
+    """What is told beside the bars, joined to sessions as for the features: shares of volume, customers."""
+
+    def told(record: Record) -> FloatArray:
+        shares = np.stack([record.extras[name] for name in NAMES]) / record.stocks.volume
+        args = (record.panel, record.universe, shares, NAMES, record.links, record.sectors)
+        found = market_outside.joined(*args)
+        volumes = [found[name] / record.stocks.volume for name in NAMES]
+        return np.stack([*volumes, found["customer_return"]], axis=-1)
+
+    return Subject("told from outside", told, columns=(*NAMES, "customer_return"))
 
 
 def members() -> Subject:
@@ -229,8 +244,7 @@ class Forecasts:
             regimes=history.regimes[seen],
         )
         model = fit(known, version=1, training=self.training)
-        names = [name for signal in history.signals for name in signal.features]
-        ranks = history.ranks[t][:, [names.index(name) for name in model.features]]
+        ranks = model.read(history.ranks[t])
         made = combined(model, ranks, history.regimes[t], history.sectors)
         called = made.called
         return np.stack(
@@ -277,6 +291,7 @@ def own_subjects(record: Record, forecasts: Forecasts) -> tuple[Subject | Payoff
         forecasts.subject(),
         series(record),
         reports(),
+        *((outside(),) if record.links else ()),
         members(),
         payoff(forecasts.training.horizon),
         study(),

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.window import Window, make_window
+from market.filings_links import Links
 from market.membership import Membership
 from market.observations import Observation
 from market.panel import FIELDS, FloatArray, Panel
@@ -48,6 +49,7 @@ class Record:
         extras: Values per session and ticker that were known at the session's close, each of shape (sessions,
             universe).
         reports: Values that carry the times at which they happened and became known.
+        links: Who is whose customer, and since when that is known.
         membership: Who belonged to the index when.
     """
 
@@ -59,6 +61,7 @@ class Record:
     sectors: Mapping[str, str] = field(default_factory=dict)
     extras: Mapping[str, FloatArray] = field(default_factory=dict)
     reports: tuple[Observation, ...] = ()
+    links: tuple[Links, ...] = ()
     membership: Membership = field(default_factory=lambda: Membership(()))
 
     @classmethod

@@ -218,7 +218,7 @@ def _does_not_apply(subject: Subject, record: Record, check: Check) -> str:
         return subject.why
     if check is Check.START_UP and not subject.lookbacks:
         return "it declares no lookback: it may read all of the history"
-    if check is Check.KNOWN_AT and not record.late and not record.reports:
+    if check is Check.KNOWN_AT and not (record.late or record.reports or record.links):
         return "nothing on record becomes known after a close"
     if check is Check.MEMBERSHIP and not record.membership.spells:
         return "no membership is on record"

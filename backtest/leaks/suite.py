@@ -51,6 +51,11 @@ class Planted:
         """Whether the check that is there to find it did."""
         return self.plant.caught_by in self.caught_by
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether that check had a value to look at: what leaks may read what the record does not hold."""
+        return not any(one.skipped for one in self.results if one.check is self.plant.caught_by)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe."""
         return {
@@ -60,6 +65,7 @@ class Planted:
             "meant_for": self.plant.caught_by.value,
             "caught_by": [one.value for one in self.caught_by],
             "caught": self.is_caught,
+            "judged": self.is_judged,
         }
 
 
@@ -85,11 +91,11 @@ class Report:
     @property
     def missed(self) -> tuple[Planted, ...]:
         """The planted leaks that were not found: the suite itself is broken."""
-        return tuple(one for one in self.planted if not one.is_caught)
+        return tuple(one for one in self.planted if one.is_judged and not one.is_caught)
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing of the forecaster's own leaks and every planted leak was found."""
+        """Whether nothing of the forecaster's own leaks and every planted leak was found that can be."""
         return not self.leaks and not self.missed
 
     def to_dict(self) -> dict[str, Any]:

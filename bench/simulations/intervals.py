@@ -4,7 +4,8 @@ At one look: a window of independent trades (20 for the win rate, 100 for expect
 sessions for the Sharpe ratio), many windows, each looked at once. At all times: histories of 500 sessions in
 which three trades close a session, each held five sessions, so that neighbours share four of five daily moves
 and half of every move is common to all; the interval of all trades is looked at after every session from the
-20th on, the Sharpe ratio's from the 100th on, and a history counts as wrong where any look is.
+20th on (the Sharpe ratio's after every fifth), and a history counts as wrong where any look is. Then trades
+that stand alone and are skewed, looked at after every tenth; one law goes beyond the stated bound.
 """
 
 from __future__ import annotations
@@ -18,20 +19,28 @@ from scipy.special import ndtr
 from bench.finding import Finding
 from bench.share import Share
 from monitors.arrays import FloatArray
-from monitors.confidence_sequence import Interval, mean_interval, profit_factor_interval, sharpe_interval
+from monitors.bounded import Reach, Seen
+from monitors.confidence_sequence import Interval, mean_interval
 from monitors.moments import Moments
-from monitors.performance import PRIOR
 from monitors.ratio_tally import RatioTally
 from monitors.tally import Tally
 
 TITLE = "Intervals of rolling numbers"
 SEED = 20261122
 FULL = 1_000  # windows; a fourth as many histories
-SESSIONS, FIRST_LOOK, FIRST_SHARPE = 500, 20, 100
+SESSIONS, FIRST_LOOK, SHARPE_EVERY = 500, 20, 5
 HELD, CLOSED, COMMON = 5, 3, 0.5
 DAILY = 0.01  # standard deviation of a day's move
 DRIFT = 0.0005  # its mean
 BOUND = 0.2
+REACH = Reach(-BOUND, BOUND)
+ALLEGED = 0.01
+SKEWED = {  # the rare return and its chance; the others make up for it, so that the mean is zero
+    "1 in 100 loses 18 %": (-0.18, 0.01),
+    "1 in 50 gains 18 %": (0.18, 0.02),
+    "1 in 20 gains 9 %": (0.09, 0.05),
+}
+BEYOND = {"1 in 100 loses 70 %": (-0.70, 0.01)}
 TRADE_MEAN = HELD * DRIFT
 TRADE_SPREAD = DAILY * math.sqrt(HELD)
 TRADE_SHARPE = float(TRADE_MEAN / TRADE_SPREAD)
@@ -52,6 +61,18 @@ def findings(size: int = FULL) -> list[Finding]:
         Finding.share(f"all times, overlapping trades, {what}: ever wrong", share, at_most=0.05)
         for what, share in ever_wrong(max(size // 4, 1)).items()
     ]
+    found += [
+        Finding.share(
+            f"all times, skewed trades, {what}",
+            share,
+            at_most=ALLEGED if what.endswith("said to lose") else 0.05,
+        )
+        for what, share in skewed_ever_wrong(max(size // 4, 1), SKEWED).items()
+    ]
+    found += [
+        Finding.share(f"all times, beyond the stated bound, {what}", share, note="what the bound is worth")
+        for what, share in skewed_ever_wrong(max(size // 4, 1), BEYOND).items()
+    ]
     rate, _ = _truths()
 
     def overlapping(rng: np.random.Generator) -> FloatArray:
@@ -71,7 +92,7 @@ def wrong(draw: Draw, interval: Callable[[FloatArray], Interval], truth: float, 
     """In how many windows, each drawn anew and looked at once, the truth lies outside."""
     rng = np.random.default_rng(SEED)
     ends = (interval(draw(rng)) for _ in range(windows))
-    return Share(sum(not one.low <= truth <= one.high for one in ends), windows)
+    return Share(sum(_wrong_once([one], truth) for one in ends), windows)
 
 
 def ever_wrong(histories: int) -> dict[str, Share]:
@@ -83,8 +104,47 @@ def ever_wrong(histories: int) -> dict[str, Share]:
     for _ in range(histories):
         seen = _history(rng)
         for what, truth in truths.items():
-            missed[what] += any(not one.low <= truth <= one.high for one in seen[what])
+            missed[what] += _wrong_once(seen[what], truth)
     return {what: Share(count, histories) for what, count in missed.items()}
+
+
+def skewed_ever_wrong(histories: int, laws: dict[str, tuple[float, float]]) -> dict[str, Share]:
+    """The same of trades that each stand alone and whose law is skewed; also how often losing was alleged."""
+    found: dict[str, Share] = {}
+    for law, (rare, chance) in laws.items():
+        rng = np.random.default_rng([SEED, 2])
+        often = -rare * chance / (1 - chance)
+        missed = {"expectancy": 0, "profit factor": 0, "Sharpe ratio": 0}
+        alleged = 0
+        for _ in range(histories):
+            noise = rng.uniform(-1, 1, SESSIONS) * abs(often) / 2
+            returns = np.where(rng.random(SESSIONS) < chance, rare, often) + noise
+            seen, p = _looks(returns)
+            for what, truth in (("expectancy", 0.0), ("profit factor", 1.0), ("Sharpe ratio", 0.0)):
+                missed[what] += _wrong_once(seen[what], truth)
+            alleged += p <= ALLEGED
+        found |= {f"{law}, {what}: ever wrong": Share(count, histories) for what, count in missed.items()}
+        found[f"{law}, expectancy: ever said to lose"] = Share(alleged, histories)
+    return found
+
+
+def _wrong_once(intervals: list[Interval], truth: float) -> bool:
+    return any(one.low > truth or one.high < truth for one in intervals)
+
+
+def _looks(returns: FloatArray) -> tuple[dict[str, list[Interval]], float]:
+    """Intervals at every tenth look, and the least p-value."""
+    seen: dict[str, list[Interval]] = {"expectancy": [], "profit factor": [], "Sharpe ratio": []}
+    least = 1.0
+    for n in range(FIRST_LOOK, returns.size + 1, 10):
+        part = returns[:n]
+        reach = Seen().added(part).reach(BOUND)._replace(most=1)
+        trades = Tally.over(part)
+        seen["expectancy"].append(trades.interval(reach))
+        seen["profit factor"].append(RatioTally.over(part).interval(reach))
+        seen["Sharpe ratio"].append(Moments.over(part).interval(reach))
+        least = min(least, trades.below_p(reach))
+    return seen, least
 
 
 def closed(rng: np.random.Generator, sessions: int) -> FloatArray:
@@ -110,11 +170,12 @@ def _history(rng: np.random.Generator) -> dict[str, list[Interval]]:
         gains = gains.added(float(row[row > 0].sum()), -float(row[row < 0].sum()))
         moments = moments.added(day)
         if session >= FIRST_LOOK:
-            seen["win rate"].append(wins.estimate(HELD, PRIOR).interval())
-            seen["expectancy"].append(trades.estimate(HELD).interval())
-            seen["profit factor"].append(gains.interval(HELD))
-        if session >= FIRST_SHARPE:
-            seen["Sharpe ratio"].append(moments.interval())
+            reach = REACH._replace(most=CLOSED)
+            seen["win rate"].append(wins.interval(Reach(0.0, 1.0, CLOSED), HELD))
+            seen["expectancy"].append(trades.interval(reach, HELD))
+            seen["profit factor"].append(gains.interval(reach, HELD))
+            if session % SHARPE_EVERY == 0:
+                seen["Sharpe ratio"].append(moments.interval(REACH))
     return seen
 
 
@@ -138,18 +199,18 @@ def _windows() -> list[tuple[str, Draw, Callable[[FloatArray], Interval], float]
         (
             "Sharpe ratio of 63, t(5)",
             lambda rng: 0.1 + rng.standard_t(5, 63) * math.sqrt(0.6),
-            sharpe_interval,
+            lambda returns: Moments.over(returns).interval(Reach(-8.0, 8.0)),
             0.1,
         ),
     ]
 
 
 def _expectancy(returns: FloatArray) -> Interval:
-    return mean_interval(returns, -BOUND, BOUND)
+    return Tally.over(returns).interval(REACH)
 
 
 def _factor(returns: FloatArray) -> Interval:
-    return profit_factor_interval(returns, BOUND)
+    return RatioTally.over(returns).interval(REACH)
 
 
 def _truths() -> tuple[float, float]:

@@ -17,6 +17,14 @@ monitor = typer.Typer(
     no_args_is_help=True,
 )
 
+OverlapOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="After how many times (or rows) an outcome is known: so many neighbours depend on each other.",
+    ),
+]
+
 
 @monitor.command("drift")
 def monitor_drift(
@@ -41,6 +49,7 @@ def monitor_calibration(
     outcome: Annotated[str, typer.Option(help="Column with 1 where it came true, else 0.")],
     time: Annotated[str | None, typer.Option(help="Column with when it was stated.")] = None,
     group: Annotated[str | None, typer.Option(help="Column to test group by group.")] = None,
+    overlap: OverlapOption = 1,
     json: JsonOption = False,
     plot: PlotOption = None,
 ) -> None:
@@ -48,7 +57,9 @@ def monitor_calibration(
     from daemon.commands import monitor as monitor_commands
 
     raise typer.Exit(
-        monitor_commands.calibration(file, probability, outcome, time=time, group=group, json=json, plot=plot)
+        monitor_commands.calibration(
+            file, probability, outcome, time=time, group=group, overlap=overlap, json=json, plot=plot
+        )
     )
 
 
@@ -56,10 +67,21 @@ def monitor_calibration(
 def monitor_performance(
     file: Annotated[Path, typer.Argument(help="CSV or Parquet, one trade or period a row, in order.")],
     returns: Annotated[str, typer.Option("--return", help="Column with net returns, as fractions.")],
+    bound: Annotated[
+        float,
+        typer.Option(
+            min=0.001,
+            max=10.0,
+            help="Greatest size of a return that intervals allow for; doubled until it holds every one.",
+        ),
+    ] = 0.2,
+    overlap: OverlapOption = 1,
     json: JsonOption = False,
     plot: PlotOption = None,
 ) -> None:
     """Does a series of returns earn, and as it did at first?"""
     from daemon.commands import monitor as monitor_commands
 
-    raise typer.Exit(monitor_commands.performance(file, returns, json=json, plot=plot))
+    raise typer.Exit(
+        monitor_commands.performance(file, returns, bound=bound, overlap=overlap, json=json, plot=plot)
+    )

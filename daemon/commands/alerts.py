@@ -17,7 +17,7 @@ from alerts.alert import Alert, AlertState
 from alerts.compose import amount, limit_of
 from alerts.message import Severity
 from alerts.rulebook import Rulebook
-from alerts.silence import Silence
+from alerts.silence import Silence, broken
 from daemon.commands.alert_timeline import Timeline, place_of, read_timeline
 from daemon.commands.store import print_json, run_on_store, wide_console
 from daemon.configuration.config import load_settings
@@ -57,7 +57,7 @@ def show_alerts(config: Path | None, database: str | None, *, every: bool, json:
     elif not alerts:
         Console().print("No alert is open.")
     else:
-        wide_console().print(_alert_table(alerts, book, now))
+        wide_console(markup=False).print(_alert_table(alerts, book, now))
 
 
 def show_timeline(target: str, config: Path | None, database: str | None, *, json: bool) -> None:
@@ -79,7 +79,7 @@ def show_timeline(target: str, config: Path | None, database: str | None, *, jso
         plain: dict[str, Any] = to_plain(timeline)
         print_json({**plain, "alerts": [_plain(alert, book) for alert in timeline.alerts]})
         return
-    console = wide_console()
+    console = wide_console(markup=False)
     console.print(_alert_table(timeline.alerts, book, datetime.now(UTC)))
     table = Table(box=None, pad_edge=False, title=f"\nWhat happened to {timeline.group}", **_LEFT)
     table.add_column("when, UTC", no_wrap=True)
@@ -119,10 +119,18 @@ def add_silence(
     reason: str,
     by: str | None,
 ) -> None:
-    """Silence some alerts for a while."""
+    """Silence some alerts for a while.
+
+    Raises:
+        VerbError: A glob can match nothing, or the silence is refused.
+    """
     now = datetime.now(UTC)
     ends = now + read_span(span)
     book = Rulebook(load_settings(config).rule_set())
+    literal = {name for one in book.rules for name in (one.name, one.place)}
+    for what, glob in (("rule or group", rule), ("subject", subject)):
+        if glob not in literal and (wrong := broken(glob)):
+            raise VerbError(f"{what} = {glob!r}: {wrong}")
 
     async def act(store: Database) -> Silence:
         async with store.write() as connection:
@@ -130,14 +138,14 @@ def add_silence(
             return await silence(connection, rule, subject, starts=now, ends=ends, reason=reason, actor=actor)
 
     made = run_on_store(config, database, act)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(
         f"Silence {made.number}: {rule} / {subject} is not told until {ends:%Y-%m-%d %H:%M} UTC. "
         "What it does about trading goes on."
     )
     names = [one.name for one in book.rules if made.covers(one.name, one.place, subject, now)]
     if not names:
-        console.print("[yellow]No rule in force has such a name or group.[/]")
+        console.print("No rule in force has such a name or group.", style="yellow")
 
 
 def show_silences(config: Path | None, database: str | None, *, every: bool, json: bool) -> None:
@@ -163,7 +171,7 @@ def show_silences(config: Path | None, database: str | None, *, every: bool, jso
         dates = (f"{one.starts:%Y-%m-%d %H:%M}", f"{one.ends:%Y-%m-%d %H:%M}")
         cells = (str(one.number), one.rule, one.subject, *dates, one.actor, one.reason)
         table.add_row(*(Text(cell) for cell in cells), style="dim" if one.ends <= now else "")
-    wide_console().print(table)
+    wide_console(markup=False).print(table)
 
 
 def expire(number: int, config: Path | None, database: str | None, *, by: str | None) -> None:

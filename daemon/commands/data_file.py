@@ -22,7 +22,7 @@ class DataFileError(ValueError):
 
 
 class DataFile:
-    """A table read whole; columns are asked for by name."""
+    """A table read whole; columns are asked for by name. Those of a dictionary hold what it stands for."""
 
     def __init__(self, path: Path) -> None:
         """Read the file.
@@ -31,7 +31,7 @@ class DataFile:
             DataFileError: It is missing, empty, or neither CSV nor Parquet.
         """
         self._path = path
-        self._table = _read(path)
+        self._table = _decoded(_read(path))
         names = self._table.column_names
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
@@ -49,13 +49,17 @@ class DataFile:
         types = zip(self.names, self._table.schema.types, strict=True)
         return tuple(name for name, kind in types if _is_number(kind))
 
+    def other(self) -> tuple[str, ...]:
+        """Return the names of the columns that hold something else than numbers."""
+        return tuple(name for name in self.names if name not in {*self.numeric(), *self.empty()})
+
     def empty(self) -> tuple[str, ...]:
         """Return the names of the columns that hold nothing at all."""
         types = zip(self.names, self._table.schema.types, strict=True)
         return tuple(name for name, kind in types if pa.types.is_null(kind))
 
     def numbers(self, name: str) -> FloatArray:
-        """Return a column as float64, shape (rows,); an empty cell is NaN.
+        """Return a column as float64, shape (rows,); an empty cell is NaN, a great whole number is rounded.
 
         Raises:
             DataFileError: There is no such column or it holds something else than numbers.
@@ -65,7 +69,9 @@ class DataFile:
             return np.full(len(column), np.nan)
         if not _is_number(column.type):
             raise self._no_numbers(name)
-        return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+        return np.asarray(
+            column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64
+        )
 
     def numbers_if_any(self, name: str) -> FloatArray:
         """Return a column as float64, shape (rows,), all NaN where it is missing or holds no number at all.
@@ -92,6 +98,9 @@ class DataFile:
 
     def _no_numbers(self, name: str) -> DataFileError:
         """Name the first cell that is no number."""
+        kind = self._table.column(name).type
+        if not _is_text(kind):
+            return DataFileError(f"{self._path}: column {name!r} holds {kind}, numbers are needed")
         cells = list(enumerate(self._table.column(name).to_pylist(), start=1))
         odd = [(row, cell) for row, cell in cells if cell not in NOTHING and not _says_number(cell)]
         row, cell = odd[0] if odd else next((row, cell) for row, cell in cells if cell is not None)
@@ -103,7 +112,12 @@ class DataFile:
         Raises:
             DataFileError: There is no such column or a cell of it is empty.
         """
-        return np.asarray([str(value) for value in self._filled(name).to_pylist()])
+        column = self._filled(name)
+        if pa.types.is_nested(column.type):
+            raise DataFileError(
+                f"{self._path}: column {name!r} holds {column.type}, a label is needed; write it as text"
+            )
+        return np.asarray([str(value) for value in column.to_pylist()])
 
     def times(self, name: str) -> FloatArray:
         """Return a column of times as numbers that sort, shape (rows,); a zone is taken into account.
@@ -157,6 +171,14 @@ def _read(path: Path) -> pa.Table:
     except (OSError, pa.ArrowException) as error:
         raise DataFileError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
     raise DataFileError(f"{path}: unknown kind of file; give .parquet, .csv or .csv.gz")
+
+
+def _decoded(table: pa.Table) -> pa.Table:
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            column = table.column(place).cast(field.type.value_type)
+            table = table.set_column(place, field.name, column)
+    return table
 
 
 def _says_number(cell: object) -> bool:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from backtest.evaluation import Evaluated, EvaluationError, Question, evaluate_prices
 from daemon.commands.data_file import DataFileError
 from daemon.commands.forecaster_html import page
-from daemon.commands.forecaster_terminal import show
+from daemon.commands.forecaster_terminal import show, show_left_out
 from daemon.commands.reference_files import read_sectors
 from daemon.price_series import market_series, to_forecast
 from forecaster.target import Target
@@ -22,6 +22,7 @@ from forecaster.training import Training, TrainingError
 from market.membership import read_membership
 from market.price_file import PriceFileError, read_prices
 from market.sample import BENCHMARK, SAMPLE_PATH
+from market.screening import screen
 
 LONGEST_HORIZON: Final = 63
 
@@ -58,7 +59,7 @@ def evaluate(
     if trials < 1:
         raise DataFileError(f"--trials {trials}: at least 1 was made")
     path = prices or SAMPLE_PATH
-    panel = read_prices(path)
+    panel, findings = screen(read_prices(path))
     series, _ = market_series(panel)
     question = Question(
         panel=panel,
@@ -78,13 +79,15 @@ def evaluate(
         _write(html, page(found.honesty, path.name))
     if json:
         timings = {"features_s": round(found.feature_s, 3), "walk_forward_s": round(found.walk_s, 3)}
-        told = {"prices": path.name} | found.honesty.to_dict() | timings
+        left_out = {"left_out": [str(one) for one in findings]}
+        told = {"prices": path.name} | left_out | found.honesty.to_dict() | timings
         sys.stdout.write(json_format.dumps(told) + "\n")
         return
     console = Console(highlight=False)
     show(console, found, path.name)
+    show_left_out(console, findings)
     if html is not None:
-        console.print(f"\nThe same as a page: {html}")
+        console.print(f"\nThe same as a page: {html}", markup=False)
 
 
 def _target(name: str) -> Target:

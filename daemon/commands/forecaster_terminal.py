@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.panel import Panel as Box
@@ -13,6 +15,7 @@ from backtest.evaluation import Evaluated
 from backtest.honest_words import headline, regime_verdict, sentences
 from backtest.honesty import Honesty
 from forecaster.target import Target
+from market.quality import Finding
 
 ASKED = {
     Target.RELATIVE: "will it beat the universe's median",
@@ -29,7 +32,7 @@ def show(console: Console, found: Evaluated, source: str) -> None:
     for sentence in sentences(honest):
         body.append(f"\n{sentence}")
     title = f"{source}: {ASKED[honest.target]} over {honest.horizon} sessions?"
-    console.print(Box(body, title=title, title_align="left", border_style=style, padding=(1, 2)))
+    console.print(Box(body, title=Text(title), title_align="left", border_style=style, padding=(1, 2)))
     console.print(
         f"[dim]{honest.forecasts:,} forecasts of {honest.tickers} tickers in {honest.sessions:,} sessions, "
         f"{honest.first} to {honest.last}; {honest.models} models, each fitted to what was resolved by then; "
@@ -49,6 +52,18 @@ def show(console: Console, found: Evaluated, source: str) -> None:
         f"[dim]{found.feature_s:.1f} s for features, ranks and regimes, {found.walk_s:.1f} s for "
         f"{honest.models} fits and all forecasts.[/dim]"
     )
+
+
+def show_left_out(console: Console, findings: Sequence[Finding]) -> None:
+    """Print how many bars could not be right at their close, of which kinds, and the first of each kind."""
+    if not findings:
+        return
+    bars = len({(one.ticker, one.sessions) for one in findings})
+    noun = "bar was" if bars == 1 else "bars were"
+    console.print(f"[yellow]{bars:,} {noun} left out, for they cannot be right:[/yellow]")
+    for kind, n in Counter(one.kind for one in findings).most_common():
+        first = next(one for one in findings if one.kind is kind)
+        console.print(f"  {n:,} x {kind}, first {first}", markup=False)
 
 
 def number(value: float, form: str) -> str:

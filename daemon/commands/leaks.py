@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from backtest.leaks import Check, Record, Report, examine
 from backtest.leaks.furnish import furnished
 from backtest.leaks.record import RecordError
-from backtest.leaks.suite import check_size
+from backtest.leaks.suite import Planted, check_size
 from daemon.commands.exit_codes import REFUSED
 from daemon.price_series import LATE, SERIES_TICKERS, market_series, to_forecast
 from forecaster.training import TrainingError
@@ -145,10 +145,16 @@ def _planted(report: Report) -> Table:
     for heading in ("kind", "the mistake", "", "found by"):
         table.add_column(heading)
     for one in report.planted:
-        verdict = Text("found", style="green") if one.is_caught else Text("MISSED", style="bold red")
+        verdict = _found(one)
         by = ", ".join(check.value for check in one.caught_by)
         table.add_row(one.plant.kind, one.plant.mistake, verdict, by)
     return table
+
+
+def _found(one: Planted) -> Text:
+    if not one.is_judged:
+        return Text("cannot judge: no value is known", style="yellow")
+    return Text("found", style="green") if one.is_caught else Text("MISSED", style="bold red")
 
 
 def _verdict(report: Report) -> list[Text]:
@@ -165,9 +171,13 @@ def _verdict(report: Report) -> list[Text]:
     unseen = [name for one in report.own if one.check is Check.TRUNCATION for name in one.unseen]
     if unseen:
         lines.append(Text(f"Not judged, for no value is known: {', '.join(unseen)}.", style="yellow"))
-    found = len(report.planted) - len(report.missed)
+    judged = sum(one.is_judged for one in report.planted)
+    found = judged - len(report.missed)
+    rest = len(report.planted) - judged
     style = "yellow" if report.missed else "green"
     lines.append(Text(f"{found} of {len(report.planted)} planted leaks found.", style=style))
+    if rest:
+        lines.append(Text(f"{rest} cannot be judged: the file does not hold what they read.", style="yellow"))
     return lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import math
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from daemon.storage.models import ModelStore
 from daemon.storage.moves import Move, MoveStore
 from daemon.verbs import VerbError
 from daemon.web.status import to_plain
-from forecaster.model_version import ModelVersion
+from forecaster.model_version import Metrics, ModelVersion
 
 
 def show_models(config: Path | None, database: str | None, *, json: bool) -> None:
@@ -72,8 +73,8 @@ def show_model(version: int | None, config: Path | None, database: str | None, *
     console.print(f"trained on {model.train_from} to {model.train_to}, {found.rows:,} ticker-sessions")
     console.print(f"fitted at the close of {model.fitted_on}")
     console.print(
-        f"out of sample in there: {found.resolved:,} forecasts, slope {found.slope:+.2f} ± "
-        f"{found.slope_error:.2f}, {found.log_loss_gain:+.2g} nats a forecast over the base rate"
+        f"out of sample in there: {found.resolved:,} forecasts, slope {_slope(found)}, nats a forecast over "
+        f"the base rate {_measured(found.log_loss_gain, '+.2g')}"
     )
     console.print(
         f"believes {model.strength:.2f} of what its signals lean to"
@@ -119,13 +120,23 @@ def _table(found: tuple[ModelVersion, ...], moves: tuple[Move, ...], using: int 
             model.fitted_on.isoformat(),
             f"{model.train_from} to {model.train_to}",
             f"{model.metrics.rows:,}",
-            f"{model.metrics.slope:+.2f} ± {model.metrics.slope_error:.2f}",
+            _slope(model.metrics),
             f"{model.strength:.2f}",
             model.data_hash[:8],
             own[-1].action.value if own else "waits",
             Text(own[-1].reason if own else "for evidence"),
         )
     return table
+
+
+def _slope(found: Metrics) -> str:
+    if math.isnan(found.slope):
+        return _measured(found.slope, "")
+    return f"{found.slope:+.2f} ± {_measured(found.slope_error, '.2f')}"
+
+
+def _measured(value: float, form: str) -> str:
+    return "not measured" if math.isnan(value) else format(value, form)
 
 
 def _signals(model: ModelVersion) -> Table:

@@ -19,9 +19,11 @@ from daemon.commands.data_file import DataFile, DataFileError
 from daemon.commands.exit_codes import BAD_INPUT
 from daemon.commands.plots import plot_calibration, plot_drift, plot_performance
 from monitors.calibration_report import calibration_report
+from monitors.confidence_sequence import Interval
 from monitors.drift_report import drift_report
 from monitors.performance_report import performance_report
 from monitors.reading import Reading, State
+from monitors.settings import WatchSettings
 
 EXIT = {State.OK: 0, State.WARN: 0, State.BREACH: 1, State.NO_DATA: 2}
 PICTURES = (".png", ".svg", ".pdf")
@@ -51,19 +53,21 @@ def drift(reference: Path, current: Path, columns: Sequence[str], *, json: bool,
             raise DataFileError(
                 f"{reference} and {current} share no column of numbers; name some with --column"
             )
-        take = new.numbers if columns else new.numbers_if_any
-        report = drift_report(
-            np.column_stack([old.numbers(name) for name in names]),
-            np.column_stack([take(name) for name in names]),
-            names,
+        before, after = (
+            np.column_stack([(data.numbers if columns else data.numbers_if_any)(name) for name in names])
+            for data in (old, new)
         )
+        report = drift_report(before, after, names)
         _draw(plot, lambda path: plot_drift(report, path))
     notes = [
         f"Incident: {', '.join(one.members)} ({one.contribution:.0%} of the evidence, p = {one.p:.2g})"
         for one in report.incidents
     ]
-    if gone := [name for name in names if name not in new.numeric()]:
-        notes.append(f"No numbers in {current.name}: {', '.join(gone)}")
+    for path, data in ((reference, old), (current, new)):
+        if gone := [name for name in names if name not in data.numeric()]:
+            notes.append(f"No numbers in {path.name}: {', '.join(gone)}")
+    if not columns and (left := [name for name in old.names if name not in names]):
+        notes.append(f"Left out, no numbers in either file: {', '.join(left)}")
     methods = {one.evidence.method for one in report.readings if one.evidence}
     if methods & set(STAND_INS):
         notes.append(
@@ -81,6 +85,7 @@ def calibration(
     *,
     time: str | None,
     group: str | None,
+    overlap: int,
     json: bool,
     plot: Path | None,
 ) -> int:
@@ -95,14 +100,16 @@ def calibration(
         stated, came = data.numbers(probability), data.numbers(outcome)
         times, groups = data.times(time) if time else None, data.labels(group) if group else None
         try:
-            report = calibration_report(stated, came, times, groups)
+            report = calibration_report(stated, came, times, groups, overlap=overlap)
         except ValueError as error:
             raise DataFileError(f"{file}: columns {probability!r} and {outcome!r}: {error}") from None
         _draw(plot, lambda path: plot_calibration(report, path))
     return _tell(file.name, report.readings, report.verdict, (), json=json)
 
 
-def performance(file: Path, returns: str, *, json: bool, plot: Path | None) -> int:
+def performance(
+    file: Path, returns: str, *, bound: float, overlap: int, json: bool, plot: Path | None
+) -> int:
     """Ask whether a series of returns earns as it did. Returns the exit code.
 
     Raises:
@@ -117,7 +124,7 @@ def performance(file: Path, returns: str, *, json: bool, plot: Path | None) -> i
                 f"{file}: column {returns!r}, row {odd[0] + 1} holds {values[odd[0]]:g}: returns are "
                 f"fractions from -1 to {LARGEST_RETURN:g} (0.01 is 1 %); divide profits by the capital"
             )
-        report = performance_report(values)
+        report = performance_report(values, bound=bound, limits=WatchSettings(trade_overlap=overlap))
         _draw(plot, lambda path: plot_performance(values, report.verdict, path))
     return _tell(file.name, report.readings, report.verdict, (), json=json)
 
@@ -135,9 +142,10 @@ def _errors_told(json: bool) -> Iterator[None]:
 
 
 def _shared_columns(old: DataFile, new: DataFile) -> tuple[str, ...]:
-    """The reference's columns of numbers; columns of nothing count where one of the two holds numbers.
+    """The reference's columns that hold numbers in one of the two files.
 
-    A column of text that holds numbers too is bad input: a cell of it is named.
+    Where the other holds none they cannot be judged. A column of text at least half of whose cells are
+    numbers is bad input: a cell of it is named.
 
     Where nothing but empty columns is shared these are taken: they exist, and cannot be judged.
     """
@@ -145,9 +153,7 @@ def _shared_columns(old: DataFile, new: DataFile) -> tuple[str, ...]:
         if name in new.names and not (name in old.numeric() and name in new.numeric()):
             for data in (old, new):
                 data.check_not_mixed(name)
-    names = tuple(
-        name for name in old.names if name in old.numeric() or name in set(old.empty()) & set(new.numeric())
-    )
+    names = tuple(name for name in old.names if name in {*old.numeric(), *new.numeric()})
     if set(names) & {*new.numeric(), *new.empty()}:
         return names
     return tuple(name for name in old.empty() if name in new.empty())
@@ -176,7 +182,8 @@ def _tell(
     title: str, readings: Sequence[Reading], verdict: State, notes: Sequence[str], *, json: bool
 ) -> int:
     if json:
-        answer = {"readings": [_plain(one) for one in readings], "verdict": verdict.value}
+        plain = [_plain(one) for one in readings]
+        answer = {"readings": plain, "verdict": verdict.value, "notes": list(notes)}
         sys.stdout.write(json_format.dumps(answer) + "\n")
         return EXIT[verdict]
     console = Console(highlight=False, markup=False)  # names in anybody's table are not markup
@@ -193,19 +200,25 @@ def _tell(
 
 def _table(title: str, readings: Sequence[Reading]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for column in ("metric", "subject", "value", "limit", "n", "by chance", "state"):
-        table.add_column(column, justify="right" if column in {"value", "limit", "n"} else "left")
+    for column in ("metric", "subject", "value", "95 %", "limit", "n", "by chance", "state"):
+        right = column in {"value", "limit", "n"}
+        table.add_column(column, justify="right" if right else "left", no_wrap=column == "95 %")
     for one in readings:
         table.add_row(
             one.metric,
             one.subject,
             "" if math.isnan(one.value) else f"{one.value + 0.0:.4g}",
+            _interval(one),
             "" if one.threshold is None else f"{one.threshold:.4g}",
             f"{one.n:,}",
             _chance(one),
             Text(one.state.value, style=STYLE[one.state]),
         )
     return table
+
+
+def _interval(reading: Reading) -> str:
+    return "" if reading.interval is None else format(Interval(*reading.interval), ".4g")
 
 
 def _chance(reading: Reading) -> str:
@@ -224,6 +237,7 @@ def _plain(reading: Reading) -> dict[str, Any]:
         "metric": reading.metric,
         "subject": reading.subject,
         "value": None if math.isnan(reading.value) else reading.value + 0.0,  # -0.0 becomes 0.0
+        "interval": reading.interval and [end if math.isfinite(end) else None for end in reading.interval],
         "n": reading.n,
         "threshold": reading.threshold,
         "state": reading.state.value,

@@ -221,8 +221,8 @@ def _print_told(console: Console, found: Rehearsal) -> None:
 
 
 def _console(width: int) -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=width)
+    console = Console(highlight=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=width)
 
 
 def _print_json(value: dict[str, Any]) -> None:

@@ -42,10 +42,14 @@ def run_on_store(config: Path | None, database: str | None, act: Callable[[Datab
     return asyncio.run(go())
 
 
-def wide_console() -> Console:
-    """Return a console for tables, 160 columns wide where nobody sees how wide it is."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=160)
+def wide_console(*, markup: bool = True) -> Console:
+    """Return a console for tables, 160 columns wide where nobody sees how wide it is.
+
+    Args:
+        markup: Whether text in square brackets is a style; not where a person or a file gave the text.
+    """
+    console = Console(highlight=False, markup=markup)
+    return console if console.is_terminal else Console(highlight=False, markup=markup, width=160)
 
 
 def print_json(value: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from alerts.channels import kinds
 from alerts.message import Severity
 from alerts.rule import Rule
 from alerts.rulebook import Rulebook
+from alerts.silence import broken
 from daemon.configuration.config_error import nearest
 from daemon.configuration.settings import Settings
 from monitors.metrics import METRICS
@@ -33,7 +34,7 @@ def problems(settings: Settings) -> Iterator[str]:
     for window in settings.alerts.windows:
         for key, globs in (("rules", window.rules), ("subject", (window.subject,))):
             for glob in globs:
-                if wrong := _broken(glob):
+                if wrong := broken(glob):
                     yield f"alerts.windows.{window.name}.{key} = {glob!r}: {wrong}"
 
 
@@ -104,7 +105,7 @@ def _rule_problems(rule: Rule, names: set[str], written: set[str]) -> Iterator[s
         if other not in written:
             meant = nearest(other, names)
             yield f"rules.{rule.name}.inhibited_by names {other!r}, which is no rule{meant}"
-    if wrong := _broken(rule.subject):
+    if wrong := broken(rule.subject):
         yield f"rules.{rule.name}.subject = {rule.subject!r}: {wrong}"
     if rule.place in RESERVED or rule.place.startswith(RESERVED_PREFIXES):
         yield f"rules.{rule.name}: the group {rule.place!r} is Forewarn's own; choose another name"
@@ -127,23 +128,10 @@ def _route_problems(settings: Settings) -> Iterator[str]:
                     f"set channels.{name}.enabled = true or take it out"
                 )
         for glob in route.rules:
-            if wrong := _broken(glob):
+            if wrong := broken(glob):
                 yield f"alerts.routes.{route.name}.rules = {glob!r}: {wrong}"
         if not route.channels:
             yield f"alerts.routes.{route.name}.channels is empty; name one of {', '.join(sorted(enabled))}"
-
-
-def _broken(glob: str) -> str:
-    """Return what is wrong with a glob and the fix; "" where nothing is."""
-    if not glob:
-        return 'it matches nothing; write "*" for every subject'
-    rest = glob
-    while "[" in rest:
-        inside = rest.partition("[")[2].removeprefix("!")
-        if "]" not in inside[1:]:
-            return "its [ is never closed; close it with ], or write [[] for the character itself"
-        rest = inside[1:].partition("]")[2]
-    return ""
 
 
 def _named(glob: str, rule: Rule) -> bool:

@@ -12,7 +12,7 @@ from alerts.message import Severity
 from alerts.route import Digest, Route, Routing
 from alerts.rule import LONGEST_NAME, Action, Rule, Side
 from alerts.silence import Weekday, Window
-from daemon.configuration.section import Section
+from daemon.configuration.section import LONGEST_HOURS, LONGEST_MINUTES, LONGEST_SESSIONS, Section
 
 
 def _zone(name: str) -> str:
@@ -25,15 +25,25 @@ def _zone(name: str) -> str:
 
 def _wall_time(text: str) -> str:
     try:
-        time.fromisoformat(text)
+        found = time.fromisoformat(text)
     except ValueError:
         raise ValueError("no time of day; write it as 22:30") from None
+    if found.tzinfo is not None:
+        raise ValueError("the time has a zone of its own; write it as 22:30, and the zone in `zone`")
+    return text
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("holds a character that is not printable; leave it out")
     return text
 
 
 Zone = Annotated[str, AfterValidator(_zone)]
 WallTime = Annotated[str, AfterValidator(_wall_time)]
-Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^/]*$")]
+Name = Annotated[
+    str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^/]*$"), AfterValidator(_printable)
+]
 
 
 class RuleSettings(Section):
@@ -49,11 +59,11 @@ class RuleSettings(Section):
     clear: float | None = None
     max_p_value: float | None = Field(None, gt=0, le=1)
     min_e_value: float | None = Field(None, gt=0)
-    for_sessions: int = Field(1, ge=1)
-    dwell_sessions: int = Field(0, ge=0)
+    for_sessions: int = Field(1, ge=1, le=LONGEST_SESSIONS)
+    dwell_sessions: int = Field(0, ge=0, le=LONGEST_SESSIONS)
     flap_moves: int = Field(4, ge=1)
-    flap_sessions: int = Field(20, ge=0)
-    no_data_sessions: int = Field(0, ge=0)
+    flap_sessions: int = Field(20, ge=0, le=LONGEST_SESSIONS)
+    no_data_sessions: int = Field(0, ge=0, le=LONGEST_SESSIONS)
     severity: Severity = Severity.WARNING
     action: Action = Action.NOTIFY
     confirmed_by: tuple[str, ...] = ()
@@ -71,12 +81,12 @@ class RouteSettings(Section):
     """One row of the routing table."""
 
     name: Name
-    severities: tuple[Severity, ...] = tuple(Severity)
+    severities: tuple[Severity, ...] = Field(tuple(Severity), min_length=1)
     rules: tuple[str, ...] = ("*",)
     channels: tuple[str, ...]
     fallback: tuple[str, ...] = ()
-    repeat_hours: float = Field(0.0, ge=0)
-    escalate_minutes: float = Field(0.0, ge=0)
+    repeat_hours: float = Field(0.0, ge=0, le=LONGEST_HOURS)
+    escalate_minutes: float = Field(0.0, ge=0, le=LONGEST_MINUTES)
     escalate_to: tuple[str, ...] = ()
     digest_hour: int | None = Field(None, ge=0, le=23)
     zone: Zone = "UTC"
@@ -114,7 +124,7 @@ class WindowSettings(Section):
     """A maintenance window that comes back every week."""
 
     name: Name
-    days: tuple[str, ...] = tuple(day.name.lower() for day in Weekday)
+    days: tuple[str, ...] = Field(tuple(day.name.lower() for day in Weekday), min_length=1)
     begins: WallTime
     ends: WallTime
     zone: Zone

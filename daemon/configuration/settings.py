@@ -24,7 +24,13 @@ from daemon.configuration.provider_settings import (
     ProviderName,
     YahooSettings,
 )
-from daemon.configuration.section import Section
+from daemon.configuration.section import (
+    LONGEST_DAYS,
+    LONGEST_MINUTES,
+    LONGEST_SECONDS,
+    LONGEST_SESSIONS,
+    Section,
+)
 from forecaster.target import Target
 from market.universe import read_universe
 from monitors.reference_policy import Policy
@@ -55,11 +61,11 @@ class MarketSettings(Section):
     benchmark: str = "^GSPC"
     provider: ProviderName = "yahoo"
     fallback: Annotated[tuple[ProviderName, ...], NoDecode] = ()
-    patience_minutes: float = Field(20.0, ge=0)
+    patience_minutes: float = Field(20.0, ge=0, le=LONGEST_MINUTES)
     prices_file: str = ""
     tickers: tuple[str, ...] = ()
     sectors: dict[str, SectorName] = Field(default_factory=dict)
-    history_sessions: int = Field(1060, ge=300)
+    history_sessions: int = Field(1060, ge=300, le=LONGEST_SESSIONS)
     short_volume: Literal["none", "finra", "folder"] = "none"
     short_volume_folder: str = ""
     splits_file: str = ""
@@ -109,8 +115,8 @@ class ScheduleSettings(Section):
     """When a session is due."""
 
     minutes_after_close: int = Field(30, ge=0, le=600)
-    check_seconds: float = Field(60.0, gt=0)
-    data_deadline_minutes: int = Field(180, ge=0)
+    check_seconds: float = Field(60.0, gt=0, le=LONGEST_SECONDS)
+    data_deadline_minutes: int = Field(180, ge=0, le=LONGEST_MINUTES)
 
 
 class ForecastSettings(Section):
@@ -118,9 +124,9 @@ class ForecastSettings(Section):
 
     target: Target = Target.RELATIVE
     horizon_sessions: int = Field(5, ge=1, le=63)
-    train_sessions: int = Field(756, ge=60)
-    min_train_sessions: int = Field(252, ge=40)
-    refit_sessions: int = Field(63, ge=1)
+    train_sessions: int = Field(756, ge=60, le=LONGEST_SESSIONS)
+    min_train_sessions: int = Field(252, ge=40, le=LONGEST_SESSIONS)
+    refit_sessions: int = Field(63, ge=1, le=LONGEST_SESSIONS)
     least_strength: float = Field(0.0, ge=0, le=3)
 
     @model_validator(mode="after")
@@ -141,7 +147,7 @@ class TradingSettings(Section):
     target_volatility: float = Field(0.07, gt=0, le=1)
     max_weight: float = Field(0.20, gt=0, le=1)
     max_gross: float = Field(0.95, gt=0, le=0.99)
-    max_hold_sessions: int = Field(20, ge=1)
+    max_hold_sessions: int = Field(20, ge=1, le=LONGEST_SESSIONS)
     slippage_bp: float = Field(2.0, ge=0)
     commission_bp: float = Field(1.0, ge=0)
 
@@ -149,17 +155,17 @@ class TradingSettings(Section):
 class MonitorSettings(Section):
     """What the monitors look at."""
 
-    window_sessions: int = Field(20, ge=5)
+    window_sessions: int = Field(20, ge=5, le=LONGEST_SESSIONS)
     reference: Policy = Policy.ROLLING
     false_alarms_per_year: float = Field(0.25, gt=0, le=12)
     max_missing: float = Field(0.2, ge=0, le=1)
-    keep_calls_days: int = Field(400, ge=90)
+    keep_calls_days: int = Field(400, ge=90, le=LONGEST_DAYS)
 
 
 class ReplaySettings(Section):
     """How history is replayed."""
 
-    operator_sessions: int = Field(20, ge=1)
+    operator_sessions: int = Field(20, ge=1, le=LONGEST_SESSIONS)
 
 
 class ServerSettings(Section):

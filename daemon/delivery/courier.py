@@ -14,6 +14,7 @@ from alerts.channels.channel import (
     Channel,
     ChannelRefusedError,
     Found,
+    PartlyTakenError,
     PermanentError,
     Sighting,
     TransientError,
@@ -24,7 +25,7 @@ from daemon.clock import Clock
 from daemon.configuration.delivery_settings import DeliverySettings
 from daemon.delivery.breaker import BreakerState
 from daemon.delivery.digests import write_folding
-from daemon.delivery.folding import Folding, best_probe, fold, heads, most_urgent
+from daemon.delivery.folding import Folding, best_probe, fold, heads, most_urgent, silent
 from daemon.delivery.marks import Marks, Outcome
 from daemon.delivery.standing import Standing
 from daemon.storage.database import Database
@@ -170,13 +171,14 @@ class Courier:
             return row.due_at <= now
 
         free = [row for row in heads(unsent) if is_free(row)]
+        last = silent(unsent, edits=self.channel.edits)
         if self.standing.breaker.is_clean:
-            return most_urgent(free)
+            return most_urgent(free, last=last)
         # A failing channel is tried with what goes there by itself anyway; the rest is folded afterwards.
         later = {row.key for rows in self._plan(unsent, working=True).digests for row in rows}
         single = [row for row in free if row.key not in later] or free
         if not probing:
-            return most_urgent(single)
+            return most_urgent(single, last=last)
         doubtful = {row.key for row in unsent if row.status is Status.UNKNOWN}
         if len(doubtful) >= DOUBTFUL:
             single = [row for row in free if row.key in doubtful]
@@ -186,7 +188,13 @@ class Courier:
         """Decide what is superseded and what is folded; nothing is folded while the channel fails."""
         settings = self._settings
         working = self.standing.breaker.is_clean if working is None else working
-        return fold(unsent, above=settings.fold_above, most=settings.fold_most, working=working)
+        return fold(
+            unsent,
+            above=settings.fold_above,
+            most=settings.fold_most,
+            working=working,
+            edits=self.channel.edits,
+        )
 
     async def _carry(self, parcel: Parcel) -> None:
         """Send one message, or ask whether it has arrived, and write down how that ended."""
@@ -212,14 +220,21 @@ class Courier:
             return self._failed(parcel, error, Status.UNKNOWN if parcel.unknown else Status.RETRY)
         except (UnknownOutcomeError, TimeoutError) as error:
             return self._failed(parcel, error, Status.UNKNOWN, copy=True)
-        except PermanentError as error:
-            if isinstance(error, ChannelRefusedError):
-                return standing.refused(parcel, error)
-            return standing.lost(parcel, str(error))
+        except (PartlyTakenError, PermanentError) as error:
+            return self._not_taken(parcel, error)
         except Exception as error:  # one message that a channel chokes on never stops the others
             log.exception("channel raised what it should not", **self._place(parcel))
             return standing.again(parcel, Status.UNKNOWN, f"unexpected {error!r}", fault=True, copy=True)
         return standing.arrived(parcel, reference)
+
+    def _not_taken(self, parcel: Parcel, error: PartlyTakenError | PermanentError) -> Outcome:
+        match error:
+            case PartlyTakenError():
+                return self.standing.partly(parcel, error)
+            case ChannelRefusedError():
+                return self.standing.refused(parcel, error)
+            case _:
+                return self.standing.lost(parcel, str(error))
 
     async def _find(self, parcel: Parcel, message: Message) -> Outcome:
         """Ask the receiver about a send whose outcome is unknown. Only then may it be sent again."""

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.channels.channel import Channel
-from alerts.message import Severity
+from alerts.message import Event, Severity
 from daemon.clock import Clock
 from daemon.configuration.delivery_settings import DeliverySettings
 from daemon.delivery.breaker import BreakerState
@@ -26,7 +26,7 @@ from daemon.storage.channels import ChannelState, ChannelStore
 from daemon.storage.database import Database
 from daemon.storage.fallbacks import FallbackStore
 from daemon.storage.outbox import OutboxStore
-from daemon.storage.parcel import Status
+from daemon.storage.parcel import Status, Unsent
 
 JUMP_S: Final = 5.0
 """Seconds by which the machine's clock may be set before what waits is tried at once."""
@@ -230,15 +230,23 @@ class Delivery:
         before = self._clock.now() - timedelta(seconds=self._settings.fallback_seconds)
         failing = [courier.name for courier in self._couriers.values() if courier.standing.is_failing]
         async with self._database.read() as connection:
-            if not await FallbackStore(connection).due(before=before, failing=failing):
+            due = await FallbackStore(connection).due(before=before, failing=failing)
+            if not any(self._may_fall_back(row) for row in due):
                 return
         async with self._database.write() as connection:
             store = FallbackStore(connection)
-            for row in await store.due(before=before, failing=failing):
+            for row in filter(self._may_fall_back, await store.due(before=before, failing=failing)):
                 channel = await store.fall_back(row, self._couriers, wall=self._clock.now())
                 place = {"group": row.group, "revision": row.revision, "channel": row.channel}
                 log.warning("message falls back", **place, to=channel or "nobody: no channel is left")
         self.wake()
+
+    def _may_fall_back(self, row: Unsent) -> bool:
+        """Tell whether another channel is told: not of an end that only waits for its turn to be shown."""
+        courier = self._couriers.get(row.channel)
+        if row.event != Event.RESOLVED or courier is None or not courier.channel.edits:
+            return True
+        return courier.standing.is_failing or courier.standing.held_since is not None
 
     def _is_new_trouble(self, courier: Courier) -> bool:
         """Tell whether a channel has failed for so long that people are told, from now on."""

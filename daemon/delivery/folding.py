@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -35,14 +35,16 @@ class Folding:
         return bool(self.superseded or self.digests)
 
 
-def fold(unsent: Sequence[Unsent], *, above: int, most: int, working: bool) -> Folding:
+def fold(unsent: Sequence[Unsent], *, above: int, most: int, working: bool, edits: bool = False) -> Folding:
     """Decide what becomes of a channel's unsent messages.
 
     Within one group and episode a newer message supersedes an older one whose every subject it names; where
     it names them not, both are told. A critical one that fired and is over before anybody was told goes into
     a digest with its end. What is
     stale (over before it was told) goes as one digest, and so do the others where more than `above` wait,
-    the critical ones among themselves. Only messages that surely have not arrived are touched.
+    the critical ones among themselves. Only messages that surely have not arrived are touched, and a digest
+    never overtakes an older message of a group: what follows one that is in doubt, or that is told in a
+    digest which has not arrived, waits by itself.
 
     Args:
         unsent: All rows of one channel that it has not taken.
@@ -50,6 +52,8 @@ def fold(unsent: Sequence[Unsent], *, above: int, most: int, working: bool) -> F
         most: Messages in one digest at the most.
         working: Whether the channel works; where it does not, nothing is folded yet, so that one digest tells
             all of it afterwards.
+        edits: Whether the channel edits the message it has: then the end of what it was told goes by itself,
+            so that no message shows for ever what is over. An edit notifies nobody.
     """
     waiting = [row for row in unsent if row.status in WAITING]
     superseded: list[tuple[Unsent, Unsent]] = []
@@ -75,20 +79,28 @@ def fold(unsent: Sequence[Unsent], *, above: int, most: int, working: bool) -> F
     kept = [row for row in kept if row not in stuck and not row.is_digest]
     critical = [row for row in kept if row.severity == _CRITICAL]
     others = [row for row in kept if row.severity < _CRITICAL]
+    set_aside = {older.key for older, _ in superseded}
     digests = []
-    if len(critical) > above:
-        digests += _split(critical, most)
-    together = stale if len(stale) > 1 else []
-    if len(others) > above:
-        together = [*stale, *others]
-    digests += _split(together, most)
+    for rows in (
+        critical if len(critical) > above else [],
+        [*stale, *others] if len(others) > above else stale,
+    ):
+        alone = _alone(unsent, {row.key for row in rows}, set_aside, edits=edits)
+        free = [row for row in rows if row.revision < alone.get(row.group, row.revision + 1)]
+        if len(free) > 1:
+            digests += _split(free, most)
     return Folding(tuple(superseded), tuple(digests))
 
 
 def heads(unsent: Sequence[Unsent]) -> tuple[Unsent, ...]:
-    """Return the first unsent message of each group: no later one may overtake it. A digest stands alone."""
+    """Return the first unsent message of each group: no later one may overtake it. A digest stands alone.
+
+    What follows a message that a digest tells waits until that has arrived.
+    """
     first: dict[str, Unsent] = {}
     for row in unsent:
+        if row.behind:
+            continue
         group = row.key if row.is_digest else row.group
         held = first.get(group)
         if held is None or row.revision < held.revision:
@@ -96,9 +108,15 @@ def heads(unsent: Sequence[Unsent]) -> tuple[Unsent, ...]:
     return tuple(first.values())
 
 
-def most_urgent(rows: Iterable[Unsent]) -> Unsent | None:
-    """Return the one to send first: the most severe, then the oldest."""
-    return min(rows, key=_urgency, default=None)
+def silent(unsent: Sequence[Unsent], *, edits: bool) -> frozenset[str]:
+    """Return the keys of what notifies nobody and holds up nothing of its group: it may go last."""
+    waiting = Counter(row.group for row in unsent)
+    return frozenset(row.key for row in unsent if _is_edit(row, edits=edits) and waiting[row.group] == 1)
+
+
+def most_urgent(rows: Iterable[Unsent], *, last: Collection[str] = ()) -> Unsent | None:
+    """Return the one to send first: the most severe, then the oldest; of the keys in `last` none before."""
+    return min(rows, key=lambda row: (row.key in last, *_urgency(row)), default=None)
 
 
 def best_probe(rows: Iterable[Unsent]) -> Unsent | None:
@@ -119,6 +137,24 @@ def _tells(newer: Unsent, older: Unsent, *, over: bool) -> bool:
         return False
     counted = older.severity < _CRITICAL and not newer.lists_all
     return counted or older.subjects <= newer.subjects
+
+
+def _is_edit(row: Unsent, *, edits: bool) -> bool:
+    """Tell whether a message is the end of what a channel was told and shows in place."""
+    return edits and row.told and row.event == Event.RESOLVED
+
+
+def _alone(
+    unsent: Sequence[Unsent], wanted: Collection[str], set_aside: Collection[str], *, edits: bool
+) -> dict[str, int]:
+    """Return, by group, the first revision that goes into no digest of those wanted: none after it does."""
+    first: dict[str, int] = {}
+    for row in unsent:
+        if row.key in set_aside or row.is_digest:
+            continue
+        if row.key not in wanted or row.behind or _is_edit(row, edits=edits):
+            first[row.group] = min(row.revision, first.get(row.group, row.revision))
+    return first
 
 
 def _urgency(row: Unsent) -> tuple[int, datetime, str, int]:

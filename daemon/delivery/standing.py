@@ -8,7 +8,14 @@ from random import Random
 
 import structlog
 
-from alerts.channels.channel import ChannelRefusedError, DeliveryError, Found, Pace, Sighting
+from alerts.channels.channel import (
+    ChannelRefusedError,
+    DeliveryError,
+    Found,
+    Pace,
+    PartlyTakenError,
+    Sighting,
+)
 from alerts.message import Severity
 from daemon.clock import Clock
 from daemon.configuration.delivery_settings import DeliverySettings
@@ -83,6 +90,22 @@ class Standing:
             parcel, Status.SENT, now, reference=reference, changed=changed, recovered=recovered or changed
         )
 
+    def partly(self, parcel: Parcel, error: PartlyTakenError) -> Outcome:
+        """Some of the channel's recipients have it: the channel works, and the others are tried, or named."""
+        before, recovered = self.state, self.breaker.succeeded()
+        self.doubt, self.held_since = "", None
+        if error.again:
+            self.state = WORKS if before.failing_since or before.held_until else before
+            outcome = self.again(parcel, Status.RETRY, str(error), fault=True)
+        else:
+            critical = parcel.severity == URGENCY[Severity.CRITICAL]
+            known = before.trouble == str(error)
+            self.state = ChannelState(trouble=str(error), critical=critical or (known and before.critical))
+            outcome = Outcome(parcel, Status.SENT, self._clock.now(), error=str(error))
+        recovered = recovered or before.failing_since is not None
+        changed = self.state != before
+        return replace(outcome, reference=error.reference, changed=changed, recovered=recovered)
+
     def sighted(self, parcel: Parcel, found: Found) -> Outcome:
         """The receiver was asked: it arrived, it may be sent again, or it may still be on its way."""
         now = self._clock.now()
@@ -154,7 +177,9 @@ class Standing:
         if status is Status.UNKNOWN and not parcel.unknown:
             pause_s = settings.settle_seconds  # then it is asked for, which does no harm
         else:
-            pause_s = min(settings.retry_seconds * 2.0**parcel.attempts, settings.longest_retry_seconds)
+            pause_s = min(
+                settings.retry_seconds * 2.0 ** min(parcel.attempts, 32), settings.longest_retry_seconds
+            )
         due = now + timedelta(seconds=pause_s)
         return Outcome(parcel, status, now, error=error, due=due, fault=fault, copy=copy)
 

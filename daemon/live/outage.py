@@ -14,6 +14,9 @@ STORE = "store"
 
 _MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
+DATA_CLASSES = frozenset({"22", "23"})
+"""SQLSTATE classes of a value that cannot be kept: as a NUL in a text, or one that breaks a constraint."""
+
 log = structlog.get_logger("store")
 
 
@@ -25,8 +28,16 @@ def is_outage(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(is_outage(one) for one in error.exceptions)
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or not isinstance(error, _MISTAKES)
+        is_mistake = isinstance(error, _MISTAKES) or _is_about_data(error)
+        return error.connection_invalidated or not is_mistake
     return isinstance(error, DatabaseError | PoolTimeoutError | TimeoutError | ConnectionError)
+
+
+def _is_about_data(error: DBAPIError) -> bool:
+    """Tell whether Postgres or its driver refuses a value: the class of the error does not say so."""
+    given: BaseException | None = error.orig
+    state = str(getattr(given, "sqlstate", None) or "")
+    return state[:2] in DATA_CLASSES or isinstance(given.__cause__ if given else None, ValueError)
 
 
 def reason_of(error: BaseException) -> str:

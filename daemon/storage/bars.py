@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from sqlalchemy import Table, bindparam, func, insert, select, update
@@ -19,6 +20,8 @@ from daemon.storage.database import number
 from daemon.storage.schema import bar_revisions, bars, sessions
 from market.panel import FIELDS, FloatArray, Panel
 from market.revisions import RESTATED, Revision, RevisionKind
+
+NEW_YORK = ZoneInfo("America/New_York")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +141,22 @@ class BarStore:
         found = await self._connection.execute(select(bars).where(bars.c.session.in_(sorted(days))))
         return {(row.session, row.ticker): dict(row._mapping) for row in found}
 
-    async def split_factors(self) -> dict[str, float]:
-        """Return by ticker the newest shares for one of the kept unit, where they differ."""
-        split = RevisionKind.SPLIT.value
-        return {ticker: factor for (ticker, kind), factor in (await self._factors()).items() if kind == split}
+    async def split_factors(self, session: date) -> dict[str, float]:
+        """Return by ticker a kept session's shares for one of the kept unit, where they differ.
+
+        A split is told by all bars before its first day, and that day is not told. One told since the
+        session was kept is later than it. One told with the session, on its own day in New York, has happened
+        by then; one told with it on a later day, as when the daemon was down, may be later too: that is NaN.
+        """
+        split = (bar_revisions.c.kind == RevisionKind.SPLIT.value) & (bar_revisions.c.session < session)
+        found = await self._connection.execute(
+            select(bar_revisions).where(split).order_by(bar_revisions.c.replaced_at)
+        )
+        out: dict[str, float] = {}
+        for row in found:
+            in_time = row.replaced_at.astimezone(NEW_YORK).date() <= session
+            out[row.ticker] = row.factor if in_time else float("nan")
+        return out
 
     async def _factors(self) -> dict[tuple[str, str], float]:
         """Return the newest factor of each ticker and kind that has one."""

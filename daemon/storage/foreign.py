@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
-from sqlalchemy import delete, tuple_
+from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.storage.outbox_rows import CHUNK
@@ -35,6 +36,21 @@ class ForeignStore:
             await self._connection.execute(delete(table).where(own))
         await store.add(tuple(fresh))
         return tuple(fresh)
+
+    async def newer(self, readings: Sequence[Reading], *, than: date) -> dict[tuple[str, str], date]:
+        """Return, by metric and subject of some readings, the newest session stored after a given one."""
+        found: dict[tuple[str, str], date] = {}
+        keys = sorted({(one.metric, one.subject) for one in readings})
+        for first in range(0, len(keys), CHUNK):
+            query = select(table.c.metric, table.c.subject, func.max(table.c.session).label("newest"))
+            own = query.where(
+                table.c.session > than,
+                tuple_(table.c.metric, table.c.subject).in_(keys[first : first + CHUNK]),
+            )
+            grouped = own.group_by(table.c.metric, table.c.subject)
+            rows = await self._connection.execute(grouped)
+            found |= {(row.metric, row.subject): row.newest for row in rows}
+        return found
 
 
 def _same(old: Reading | None, new: Reading) -> bool:

@@ -8,12 +8,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.message import Event, Severity
 from daemon.storage.outbox_rows import CHUNK, UNSENT_COLUMNS, UNSENT_STATUSES, is_row, names_of, unsent_of
-from daemon.storage.parcel import URGENCY, Parcel, Status, Unsent
+from daemon.storage.parcel import GROUP_PREFIX, URGENCY, Parcel, Status, Unsent
 from daemon.storage.schema import outbox
 
 _STANDING: Final = frozenset({Event.FIRING, Event.REMINDER, Event.NO_DATA})
@@ -107,9 +107,14 @@ class OutboxStore:
         named = await self._named(channel, found)
         over = {row.group_ for row in found if row.event == Event.RESOLVED}
         told = await self._told(channel, sorted(over))
+        folded = await self._folded(channel, found)
         return tuple(
             replace(
-                unsent_of(row, told=(row.group_, row.episode) in told),
+                unsent_of(
+                    row,
+                    told=(row.group_, row.episode) in told,
+                    behind=folded.get(row.group_, row.revision) < row.revision,
+                ),
                 **named.get((row.group_, row.revision), {}),
             )
             for row in found
@@ -277,6 +282,22 @@ class OutboxStore:
             found |= {(row.group_, row.episode) for row in await self._connection.execute(query)}
         return found
 
+    async def _folded(self, channel: str, found: Sequence[Any]) -> dict[str, int]:
+        """Return, by group, the first message that is told in a digest which has not arrived."""
+        digests = {f"{row.group_}/{row.revision}" for row in found if row.group_.startswith(GROUP_PREFIX)}
+        groups = sorted({row.group_ for row in found if not row.group_.startswith(GROUP_PREFIX)})
+        first: dict[str, int] = {}
+        for start in range(0, len(groups) if digests else 0, CHUNK):
+            query = select(outbox.c.group_, func.min(outbox.c.revision).label("first")).where(
+                outbox.c.group_.in_(groups[start : start + CHUNK]),
+                outbox.c.channel == channel,
+                outbox.c.status == Status.FOLDED.value,
+                outbox.c.folded_into.in_(sorted(digests)),
+            )
+            grouped = query.group_by(outbox.c.group_)
+            first |= {row.group_: row.first for row in await self._connection.execute(grouped)}
+        return first
+
     async def _named(self, channel: str, found: Sequence[Any]) -> dict[tuple[str, int], dict[str, Any]]:
         """Return whom each message names, where several of one group wait: one may stand in for another."""
         waiting = Counter(row.group_ for row in found)
@@ -293,11 +314,18 @@ class OutboxStore:
         return named
 
     async def _stand_ins(self, group: str, episode: str) -> dict[str, str]:
-        """Return the channels told of an episode in place of another one, each with that one."""
+        """Return the channels told of an episode in place of another one, each with that one.
+
+        They were told by a message of it, or by a digest that tells one.
+        """
         if not episode:
             return {}
+        own = and_(outbox.c.group_ == group, outbox.c.episode == episode)
+        digests = select(outbox.c.folded_into).where(own, outbox.c.status == Status.FOLDED.value).distinct()
+        keys = [key.rpartition("/") for key in (await self._connection.execute(digests)).scalars()]
+        told = [and_(outbox.c.group_ == name, outbox.c.revision == int(number)) for name, _, number in keys]
         query = select(outbox.c.channel, outbox.c.fallback_of).where(
-            outbox.c.group_ == group, outbox.c.episode == episode, outbox.c.fallback_of != ""
+            or_(own, *told), outbox.c.fallback_of != ""
         )
         found = await self._connection.execute(query.order_by(outbox.c.channel))
         return {row.channel: row.fallback_of for row in found}

@@ -31,7 +31,7 @@ UNSENT_COLUMNS: Final = (
 )
 
 
-def unsent_of(row: Any, *, told: bool) -> Unsent:  # noqa: ANN401 - a row of the columns above
+def unsent_of(row: Any, *, told: bool, behind: bool = False) -> Unsent:  # noqa: ANN401 - a row of the columns above
     """Return a row of `UNSENT_COLUMNS` as a value."""
     return Unsent(
         group=row.group_,
@@ -47,6 +47,7 @@ def unsent_of(row: Any, *, told: bool) -> Unsent:  # noqa: ANN401 - a row of the
         tried_at=row.tried_wall_at,
         leased_until=row.lease_wall_until,
         told=told,
+        behind=behind,
     )
 
 

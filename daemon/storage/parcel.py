@@ -55,6 +55,7 @@ class Unsent:
         told: Whether the channel took an earlier message of the same group and episode.
         subjects: Whom it names, where other messages of its group wait too; else empty.
         lists_all: Whether it names all it is about; where not, it counts the others.
+        behind: Whether an earlier message of its group is told in a digest that has not arrived yet.
     """
 
     group: str
@@ -72,6 +73,7 @@ class Unsent:
     told: bool = False
     subjects: frozenset[str] = frozenset()
     lists_all: bool = True
+    behind: bool = False
 
     @property
     def key(self) -> str:

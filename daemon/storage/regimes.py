@@ -38,6 +38,11 @@ class RegimeStore:
         found = await self._connection.execute(query)
         return {row.session: Observation(_float(row.market), _float(row.breadth)) for row in found}
 
+    async def between(self, first: date, last: date) -> dict[date, str]:
+        """Return the regimes' names from a session to another, both included, by session."""
+        query = select(regimes.c.session, regimes.c.name).where(regimes.c.session.between(first, last))
+        return {row.session: row.name for row in await self._connection.execute(query)}
+
     async def spell(self, session: date) -> tuple[str, date] | None:
         """Return the regime at a session's close and the first session of its spell; None where unknown."""
         name = (

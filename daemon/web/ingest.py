@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from daemon.clock import Clock
 from daemon.judge import Decision, Judge
-from daemon.live.outage import reason_of
+from daemon.live.outage import is_outage, reason_of
 from daemon.storage.database import Database, DatabaseError
 from daemon.storage.foreign import ForeignStore
 from daemon.storage.gates import GateStore
@@ -27,6 +27,8 @@ from daemon.web.status import to_plain
 from monitors.reading import Reading
 
 LARGEST_BODY: Final = 1024 * 1024
+OLDEST_DAYS: Final = 366
+"""Days before today of which a session may still be posted."""
 ANSWER_S: Final = 20.0
 """Seconds the store may take."""
 RETRY_S: Final = 15
@@ -70,14 +72,18 @@ class Ingest:
         except PostError as error:
             faults = [to_plain(fault) for fault in error.faults]
             return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), faults=faults)
-        ahead = self._clock.now().date() + timedelta(days=1)
-        if late := [one for one in readings if one.session > ahead]:
-            text = f"session {late[0].session} lies in the future; the last that can be posted is {ahead}"
+        today = self._clock.now().date()
+        first, last = today - timedelta(days=OLDEST_DAYS), today + timedelta(days=1)
+        if wrong := next((one.session for one in readings if not first <= one.session <= last), None):
+            why = "lies in the future" if wrong > last else f"is more than {OLDEST_DAYS} days old"
+            text = f"session {wrong} {why}; post one from {first} to {last}"
             return problem(HTTPStatus.UNPROCESSABLE_ENTITY, text)
         try:
             async with asyncio.timeout(ANSWER_S):
                 body, decisions = await self._judge_all(judge, readings)
         except (DatabaseError, SQLAlchemyError, OSError, TimeoutError) as error:
+            if isinstance(error, SQLAlchemyError) and not is_outage(error):
+                raise
             log.error("readings could not be kept", reason=reason_of(error))
             return _later("the store does not answer; nothing was kept, post the same again")
         self._decided(decisions)
@@ -92,20 +98,25 @@ class Ingest:
         decisions: list[Decision] = []
         async with self._database.write() as connection:
             gate = await GateStore(connection).hold(now)
+            judged = await RunStore(connection).last_session("judge") or date.min
+            oldest = max(judged, min(one.session for one in readings))
+            newer = await ForeignStore(connection).newer(readings, than=oldest)
             fresh = await ForeignStore(connection).put(readings)
-            newest = await RunStore(connection).last_session("judge")
-            for session in sorted({one.session for one in fresh}):
-                part = tuple(one for one in fresh if one.session == session)
-                if newest is not None and session < newest:
-                    continue  # the alerts have moved on
+            # What is older than the newest of its kind, or than the newest judged: the alerts have moved on.
+            current = [
+                one
+                for one in fresh
+                if one.session >= max(judged, newer.get((one.metric, one.subject), judged))
+            ]
+            for session in sorted({one.session for one in current}):
+                part = tuple(one for one in current if one.session == session)
                 verdict = await judge.readings(connection, part, now, now)
                 gate = verdict.gate
                 decisions += verdict.decisions
-        late = sum(newest is not None and one.session < newest for one in fresh)
         body = {
-            "accepted": len(fresh) - late,
+            "accepted": len(current),
             "repeated": len(readings) - len(fresh),
-            "late": late,
+            "late": len(fresh) - len(current),
             "decisions": [to_plain(one) for one in decisions],
             "gate": {"state": gate.state.value, "epoch": gate.epoch},
         }
@@ -116,7 +127,9 @@ class Ingest:
             text = "nobody may post readings: set FOREWARN_INGEST_KEY (or FOREWARN_INGEST_KEY_FILE)"
             return problem(HTTPStatus.FORBIDDEN, text)
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._key):
+        if scheme.lower() == "bearer" and hmac.compare_digest(
+            given.strip().encode(errors="surrogateescape"), self._key
+        ):
             return None
         response = problem(HTTPStatus.UNAUTHORIZED, "send the key as `Authorization: Bearer KEY`")
         response.headers["WWW-Authenticate"] = "Bearer"

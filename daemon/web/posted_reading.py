@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from monitors.metrics import METRICS
@@ -19,7 +27,21 @@ from monitors.reading import Evidence, NoData, Reading, State
 MOST: Final = 5_000
 """Readings in one post at the most."""
 
-Text = Annotated[str, Field(min_length=1, max_length=64)]
+
+def _printable(text: str) -> str:
+    """Refuse what shows nothing or breaks a line, as NUL, which not every store can keep."""
+    for character in text:
+        if not character.isprintable():
+            raise ValueError(
+                f"holds the character U+{ord(character):04X}, which is not printable; leave it out"
+            )
+    return text
+
+
+Number = Annotated[float, Field(strict=True, ge=-1e100, le=1e100)]
+Text = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
+Short = Annotated[str, Field(min_length=1, max_length=32), AfterValidator(_printable)]
+Long = Annotated[str, Field(max_length=500), AfterValidator(_printable)]
 
 
 class PostedEvidence(BaseModel):
@@ -27,9 +49,9 @@ class PostedEvidence(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    method: Annotated[str, Field(min_length=1, max_length=32)]
-    p_value: float | None = Field(None, gt=0, le=1)
-    e_value: float | None = Field(None, ge=0)
+    method: Short
+    p_value: float | None = Field(None, gt=0, le=1, strict=True)
+    e_value: float | None = Field(None, ge=0, strict=True)
 
     @model_validator(mode="after")
     def _one_of_them(self) -> PostedEvidence:
@@ -43,17 +65,17 @@ class PostedReading(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    session: date
+    session: Annotated[date, Field(strict=True)]
     metric: Text
     subject: Text
-    value: float | None
-    n: int = Field(1, ge=0, le=2**31 - 1)
-    threshold: float | None = None
+    value: Number | None
+    n: int = Field(1, ge=0, le=2**31 - 1, strict=True)
+    threshold: Number | None = None
     state: State | None = None
     evidence: PostedEvidence | None = None
     reason: NoData | None = None
-    monitor: Annotated[str, Field(min_length=1, max_length=32)] = "foreign"
-    detail: str = Field("", max_length=500)
+    monitor: Short = "foreign"
+    detail: Long = ""
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> PostedReading:

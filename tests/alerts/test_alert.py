@@ -479,3 +479,25 @@ def test_what_is_not_noteworthy_leaves_nothing_to_remember(values: list[float]) 
         kept = {each.subject for each in one.noteworthy(found, {"s1"})}
         breaking = {each.subject for each in found if one.test(each) is Verdict.HOLDS}
         assert kept == breaking | ({"s1"} if len(found) > 1 else set())
+
+
+def test_readings_that_alternate_between_two_sessions_count_as_two() -> None:
+    book, alerts = Rulebook((rule(for_sessions=5, dwell_sessions=5),)), dict[str, Alert]()
+    for _ in range(4):
+        for session in (day(0), day(1)):
+            alerts, moved = evaluate(book, alerts, [reading(BAD, session)], session, complete=False)
+    assert alerts["rule/rsi_14"].held == 2
+    for number in range(2, 5):
+        alerts, moved = evaluate(book, alerts, [reading(BAD, day(number))], day(number), complete=False)
+    assert [move.alert.state for move in moved] == [FIRING]
+    for number in (5, 4, 5, 4, 5):
+        alerts, moved = evaluate(book, alerts, [reading(GOOD, day(number))], day(number), complete=False)
+    assert alerts["rule/rsi_14"].fired_for == 2
+    assert alerts["rule/rsi_14"].state is FIRING
+
+
+def test_a_reading_of_an_earlier_session_moves_nothing() -> None:
+    book = Rulebook((rule(),))
+    alerts, _ = evaluate(book, {}, [reading(BAD, day(1))], day(1), complete=False)
+    for complete in (False, True):
+        assert evaluate(book, alerts, [reading(GOOD, day(0))], day(0), complete=complete) == (alerts, ())

@@ -20,6 +20,7 @@ from alerts.channels.channel import (
     Channel,
     DeliveryError,
     Found,
+    PartlyTakenError,
     PermanentError,
     Sighting,
     TransientError,
@@ -32,7 +33,7 @@ from tests.stand_ins.messages import EVENTS, FIRING, GATE, REMINDER, RESOLVED
 from tests.stand_ins.smtp import PASSWORD, USERNAME, SmtpMode, SmtpStandIn
 
 NOW = datetime(2026, 3, 12, 21, 5, tzinfo=UTC)
-ANNA, BOB = "anna@example.org", "bob@example.org"
+ANNA, BOB, CARL = "anna@example.org", "bob@example.org", "carl@example.org"
 SOON_S = 1.0  # a time-out that a test waits for
 
 
@@ -192,8 +193,10 @@ class TestTheMail:
 
     async def test_a_reference_with_refusals_is_answered_too(self, server: SmtpStandIn) -> None:
         server.refuse = frozenset({BOB})
-        first = await channel_to(server.port).send(FIRING)
-        await channel_to(server.port).send(RESOLVED, living=first)
+        with pytest.raises(PartlyTakenError) as first:
+            await channel_to(server.port).send(FIRING)
+        server.refuse = frozenset()
+        await channel_to(server.port).send(RESOLVED, living=first.value.reference)
         firing, resolved = (taken.mail for taken in server.taken)
         assert resolved["In-Reply-To"] == firing["Message-ID"]
 
@@ -267,9 +270,42 @@ class TestRefusals:
 
     async def test_one_refused_recipient_does_not_keep_it_from_the_others(self, server: SmtpStandIn) -> None:
         server.refuse = frozenset({BOB})
-        reference = await channel_to(server.port).send(FIRING)
+        with pytest.raises(PartlyTakenError, match=rf"refuses {BOB} \(550\); the other recip") as caught:
+            await channel_to(server.port).send(FIRING)
+        assert not caught.value.again
         assert server.taken[0].recipients == [ANNA]
-        assert reference == f"{server.taken[0].mail['Message-ID']}; refused: {BOB} (550)"
+        assert caught.value.reference == f"{server.taken[0].mail['Message-ID']}; refused: {BOB} (550)"
+
+    async def test_one_deferred_recipient_alone_is_sent_to_again(self, server: SmtpStandIn) -> None:
+        server.defer, server.refuse = frozenset({BOB}), frozenset({CARL})
+        channel = channel_to(server.port, recipients=[ANNA, BOB, CARL])
+        with pytest.raises(PartlyTakenError, match=rf"does not take {BOB} \(451\) yet") as first:
+            await channel.send(FIRING, living="<before@example.org>")
+        for _ in range(2):  # nobody takes it now: that is no refusal of the channel
+            with pytest.raises(PartlyTakenError) as caught:
+                await channel.send(FIRING, living=first.value.reference)
+            assert caught.value.again
+            assert caught.value.reference == first.value.reference
+        server.defer = frozenset()
+        with pytest.raises(PartlyTakenError, match=rf"refuses {CARL} \(550\)") as last:
+            await channel.send(FIRING, living=first.value.reference)
+        assert not last.value.again
+        assert [taken.recipients for taken in server.taken] == [[ANNA], [BOB]]
+        mails = [taken.mail for taken in server.taken]
+        assert {mail["To"] for mail in mails} == {f"{ANNA}, {BOB}, {CARL}"}
+        assert {mail["In-Reply-To"] for mail in mails} == {"<before@example.org>"}
+        assert len({mail["Message-ID"] for mail in mails}) == 1
+
+    async def test_who_was_left_and_is_no_recipient_any_more_is_not_sent_to(
+        self, server: SmtpStandIn
+    ) -> None:
+        server.defer = frozenset({BOB})
+        with pytest.raises(PartlyTakenError) as first:
+            await channel_to(server.port).send(FIRING)
+        alone = channel_to(server.port, recipients=[ANNA])
+        reference = await alone.send(FIRING, living=first.value.reference)
+        assert reference == server.taken[0].mail["Message-ID"]
+        assert len(server.taken) == 1
 
     async def test_one_busy_mailbox_among_unknown_ones_is_worth_another_try(
         self, server: SmtpStandIn

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from alerts.alert import Alert, AlertState
-from alerts.compose import FINDINGS, PERCENT_METRICS, compose, compose_gate
+from alerts.compose import FINDINGS, PERCENT_METRICS, amount, compose, compose_gate
 from alerts.message import Curve, Event, Finding, Message, Severity, Trading
 from alerts.notice import Notice
 from alerts.reason import Reason
@@ -220,3 +220,11 @@ def test_what_is_told_and_what_is_not_are_told_apart() -> None:
         Reason.DIGESTED,
         Reason.UNCHANGED,
     }
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "words"),
+    [("vendor_rate", 1e308, "1e+308"), ("provider_stale_s", 2e6, "2e+06 s"), ("vendor_rate", -0.5, "-50.0%")],
+)
+def test_a_value_beyond_all_measure_is_told_as_it_is(metric: str, value: float, words: str) -> None:
+    assert amount(metric, value) == words

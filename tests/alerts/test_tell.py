@@ -13,7 +13,7 @@ from alerts.notice import Notice
 from alerts.reason import Reason
 from alerts.route import Digest, Route
 from alerts.silence import Weekday, Window
-from tests.alerts.cases import BAD, BETWEEN, GOOD, NOON, UNKNOWN, World, reading, rule
+from tests.alerts.cases import BAD, BETWEEN, GOOD, NOON, UNKNOWN, World, day, reading, rule
 
 CRITICAL, WARNING, INFO = Severity.CRITICAL, Severity.WARNING, Severity.INFO
 
@@ -72,6 +72,16 @@ class TestTelling:
         told = [only(world.judge(complete=False, a=value)) for value in (BAD, GOOD, BAD)]
         assert [one.episode for one in told] == ["2024-01-02", "2024-01-02", "2024-01-02#2"]
         assert world.alerts["rule/a"].moves == 3
+
+    def test_a_spell_of_an_earlier_session_has_no_name_of_one_that_was(self) -> None:
+        world = World((rule(),))
+        told = [*world.judge(complete=False, a=BAD), *world.judge(complete=False, a=GOOD)]
+        world.sleep()
+        told += [*world.judge(complete=False, a=BAD), *world.judge(complete=False, a=GOOD)]
+        world.session = day(0)
+        told += world.judge(complete=False, b=BAD)
+        names = [one.episode for one in told]
+        assert names == ["2024-01-02", "2024-01-02", "2024-01-03", "2024-01-03", "2024-01-03#2"]
 
     def test_rules_of_one_group_are_one_message_as_urgent_as_the_worst(self) -> None:
         world = World((rule("psi", group="drift"), rule("ks", metric="ks", group="drift", severity=CRITICAL)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 
 import numpy as np
@@ -14,14 +15,16 @@ from numpy.testing import assert_array_equal
 from backtest.evaluation import Question, prepare
 from backtest.leaks import PLANTS, Check, Plant, Record, Report, Study, Subject, check, examine, own
 from backtest.leaks.furnish import furnished
-from backtest.leaks.record import RecordError, no_series
+from backtest.leaks.record import RecordError, no_series, rebuilt
 from backtest.leaks.study import label_shuffle, no_edge, noise_feature, open_outcomes
 from daemon.price_series import LATE, SERIES_TICKERS, market_series
 from forecaster.features import FEATURE_NAMES, FEATURES, Feature, Layer
 from forecaster.regime import Observation, observations
 from forecaster.rolling import window_mean
 from forecaster.window import Window
-from market.panel import FloatArray, Panel
+from market import filings_links, outside
+from market.filings_links import Links
+from market.panel import FIELDS, FloatArray, Panel
 from market.sample import BENCHMARK, STOCKS
 from tests.forecaster.history import history
 
@@ -101,6 +104,14 @@ class TestPlantedLeaks:
         found = examine(record(), subjects=(), plants=(honest,))
         assert (found.is_clean, [one.name for one in found.missed]) == (False, ["label"])
 
+    def test_a_leak_that_reads_what_the_file_does_not_hold_cannot_be_judged(self) -> None:
+        given, volume = record(), next(one for one in PLANTS if one.kind == "normalisation")
+        fields = {name: getattr(given.panel, name) for name in FIELDS}
+        empty = rebuilt(given.panel, fields | {"volume": np.zeros(given.panel.volume.shape)})
+        found = examine(replace(given, panel=empty), subjects=(), plants=(volume,))
+        assert (found.is_clean, found.planted[0].is_judged, found.missed) == (True, False, ())
+        assert found.to_dict()["planted"][0]["judged"] is False
+
     def test_the_report_is_json_and_says_what_was_found(self) -> None:
         told = json.loads(json.dumps(report().to_dict(), allow_nan=False))
         assert told["clean"] is True
@@ -122,6 +133,24 @@ class TestLeaksInTheForecasterItself:
         assert late <= set(found[Check.KNOWN_AT])
         assert "beta_vix_63" not in found[Check.KNOWN_AT]
         assert not found[Check.TRUNCATION]
+
+    def test_shares_that_are_joined_too_early_are_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        honest = outside.in_volume
+        monkeypatch.setattr(outside, "in_volume", lambda x, volume: honest(np.roll(x, -3, axis=1), volume))
+        found = {one.check: one for one in check(own.outside(), record(), n=CUTS, few=FEW)}
+        assert set(found[Check.TRUNCATION].leaking) == set(outside.NAMES)
+
+    def test_customers_that_count_before_their_report_is_known_are_found(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        honest = filings_links.customer_returns
+
+        def early(links: Iterable[Links], *rest: object) -> FloatArray:
+            return honest([replace(one, known_at=one.known_at - timedelta(days=200)) for one in links], *rest)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(filings_links, "customer_returns", early)
+        found = {one.check: one for one in check(own.outside(), record(), n=CUTS, few=CUTS)}
+        assert found[Check.KNOWN_AT].leaking == ("customer_return",)
 
     def test_a_registered_feature_that_peeks_is_named(self) -> None:
         honest = FEATURES[FEATURE_NAMES.index("momentum_63")]

@@ -20,6 +20,7 @@ from bench.simulations import (
     pooled,
     real_forecasts,
     real_prices,
+    references,
     stream,
     win_rate,
 )
@@ -56,6 +57,17 @@ def test_slow_features_need_a_greater_shift_and_the_rule_is_near_the_best_there_
         assert together < ours
         assert mean - 0.05 <= ours <= 1.3 * mean
     assert slow[0] > 2.5 * quick[0]  # 100 slow rows count as five
+
+
+def test_a_shift_in_the_window_of_a_fit_is_found_and_a_change_of_regime_is_no_drift() -> None:
+    ours, twin = references.on_the_day_of_a_fit(10, trained=252, shift=0.8)
+    assert ours.hits > twin.hits + 2
+    seen = references.changes(2)
+    assert seen.judged.may_be(0.3, 0.9)
+    assert seen.ours.of > 0
+    assert seen.ours.may_be(0.0, 0.01)
+    assert seen.rolling.may_be(0.0, 0.01)
+    assert seen.twin.hits > 0  # windows of two regimes
 
 
 def test_a_bad_tick_moves_psi_by_less_than_a_hundredth_and_blinds_the_twin() -> None:
@@ -105,7 +117,7 @@ def test_the_win_rate_alarms_as_rarely_as_promised_and_as_soon() -> None:
 
 def test_the_intervals_beside_rolling_numbers_are_wrong_as_rarely_as_they_say() -> None:
     found = intervals.findings(80)
-    assert len(found) == 12
+    assert len(found) == 28
     assert all(one.outcome is not Outcome.MISSED for one in found)
     assert float(found[-1].measured.split()[0]) > 20  # overlapping trades taken for independent ones
 

@@ -38,7 +38,9 @@ class Receiver:
         *script: Exception | Callable[[], Awaitable[None]],
         pace: Pace = ENDLESS,
         remembers: bool = False,
+        edits: bool = False,
     ) -> None:
+        self.edits = edits
         self.name = name
         self.script = list(script)
         self.pace = pace

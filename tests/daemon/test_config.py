@@ -4,7 +4,7 @@ import os
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -65,6 +65,9 @@ def keys_in(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
             yield from keys_in(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"
+
+
+WINDOW = '[[alerts.windows]]\nname = "w"\nzone = "UTC"\nbegins = "{}"\nends = "{}"\n'
 
 
 class TestShippedFile:
@@ -207,6 +210,27 @@ class TestValues:
             ("trading = 5", "trading = 5: input should be a valid dictionary"),
             ('[market]\nprovider = "file"', 'market: provider = "file" needs prices_file'),
             ("[channels.email]\nenabled = true", "channels.email: recipients is empty; name at least one"),
+            (
+                "[delivery]\nfallback_seconds = 1e11",
+                "delivery.fallback_seconds = 100000000000.0: input should be less than or equal to 604800",
+            ),
+            ("[delivery]\nmax_age_hours = 1e10", "delivery.max_age_hours = 10000000000.0: input should be"),
+            ("[delivery]\nsettle_seconds = 1e12", "delivery.settle_seconds = 1000000000000.0: input should"),
+            (
+                '[[alerts.routes]]\nname = "r"\nchannels = ["console"]\nrepeat_hours = 1e12',
+                "alerts.routes.0.repeat_hours = 1000000000000.0: input should be less than or equal to 8784",
+            ),
+            (
+                '[[alerts.routes]]\nname = "r"\nchannels = ["console"]\nseverities = []',
+                "alerts.routes.0.severities = []: tuple should have at least 1 item",
+            ),
+            (WINDOW.format("22:00", "06:00") + "days = []", "alerts.windows.0.days = []: tuple should have"),
+            (WINDOW.format("22:00Z", "06:00"), "alerts.windows.0.begins = '22:00Z': the time has a zone"),
+            (WINDOW.format("22:00", "06:00+01:00"), "alerts.windows.0.ends = '06:00+01:00': the time has a"),
+            (
+                '[rules."a\\nb"]\nmetric = "vendor"\nthreshold = 1.0\nsummary = "x"',
+                "'a\\nb' is no name; leave out what is not printable",
+            ),
             (
                 "[forecast]\nmin_train_sessions = 600\ntrain_sessions = 500",
                 "forecast: min_train_sessions = 600 exceeds train_sessions = 500; lower the first",
@@ -487,3 +511,25 @@ class TestFile:
         path.write_bytes(b'[market]\ncalendar = "\xff\xfe"')
         with pytest.raises(ConfigError, match="not valid TOML"):
             load_settings(path)
+
+
+def test_no_duration_of_the_configuration_is_without_an_upper_limit() -> None:
+    units = ("_seconds", "_minutes", "_hours", "_days", "_sessions")
+    endless, looked_at = [], 0
+    for path, model in tables(Settings):
+        for name, field in model.model_fields.items():
+            if name.endswith(units):
+                looked_at += 1
+                if not any(getattr(limit, "le", None) is not None for limit in field.metadata):
+                    endless.append(f"{path}{name}")
+    assert looked_at > 30
+    assert endless == []
+
+
+def tables(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
+    """Yield every table of the configuration with its place."""
+    yield path, model
+    for name, field in model.model_fields.items():
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from tables(kind, f"{path}{name}.")

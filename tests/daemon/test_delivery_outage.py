@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.clock import ReplayClock
@@ -165,6 +165,12 @@ async def test_a_mistake_of_our_own_is_no_outage_and_ends_the_loop(
     assert told.group_contains(ZeroDivisionError)
 
 
+def state_of(sqlstate: str) -> Exception:
+    error = Exception("as Postgres says")
+    error.sqlstate = sqlstate  # type: ignore[attr-defined]
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -173,6 +179,8 @@ async def test_a_mistake_of_our_own_is_no_outage_and_ends_the_loop(
         (TimeoutError(), True),
         (ConnectionResetError(), True),
         (IntegrityError("x", {}, Exception("UNIQUE")), False),
+        (DBAPIError("x", {}, state_of("22021")), False),
+        (DBAPIError("x", {}, state_of("53100")), True),
         (ZeroDivisionError(), False),
         (ExceptionGroup("", [TimeoutError(), ZeroDivisionError()]), False),
     ],

@@ -9,7 +9,7 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.delivery.folding import best_probe, fold, heads, most_urgent
+from daemon.delivery.folding import best_probe, fold, heads, most_urgent, silent
 from daemon.storage.parcel import WAITING, Status, Unsent
 
 AT = datetime(2024, 1, 2, tzinfo=UTC)
@@ -45,6 +45,37 @@ def test_five_messages_are_told_one_by_one_and_six_as_one() -> None:
     assert fold(six[:5], above=5, most=200, working=True).digests == ()
     (digest,) = fold(six, above=5, most=200, working=True).digests
     assert names(digest) == [f"g{i}/1" for i in range(6)]
+
+
+def test_what_follows_a_message_in_doubt_goes_into_no_digest() -> None:
+    storm = [row(f"g{i}") for i in range(6)]
+    doubtful = row("d", 1, status=Status.UNKNOWN, severity=2)
+    over = row("d", 2, event="resolved")
+    stale = [row(f"s{i}", 2, event="resolved") for i in range(3)]
+    (digest,) = fold([doubtful, over, *storm, *stale], above=5, most=200, working=True).digests
+    assert "d/2" not in names(digest)
+    assert len(digest) == 9
+
+
+def test_what_follows_a_digest_that_has_not_arrived_waits_for_it() -> None:
+    behind = [row(f"g{i}", 2, behind=True) for i in range(6)]
+    assert fold(behind, above=5, most=200, working=True).digests == ()
+    assert names(heads([*behind, row("free")])) == ["free/1"]
+
+
+def test_an_end_that_is_shown_in_place_is_not_folded_and_goes_last() -> None:
+    ends = [row(f"g{i}", 2, event="resolved", told=True, severity=2) for i in range(8)]
+    assert fold(ends, above=5, most=200, working=True, edits=True).digests == ()
+    assert len(fold(ends, above=5, most=200, working=True).digests) == 1
+    rows = [*ends, row("new"), row("g0", 3, severity=2)]
+    last = silent(rows, edits=True)
+    assert last == {f"g{i}/2" for i in range(1, 8)}, "g0/2 holds up g0/3"
+    first = most_urgent(heads(rows), last=last)
+    assert first is not None
+    assert first.key == "g0/2"
+    later = most_urgent([*ends[1:], row("new")], last=last)
+    assert later is not None
+    assert later.key == "new/1"
 
 
 def test_a_critical_message_is_not_buried_with_the_others() -> None:
@@ -160,17 +191,18 @@ rows_ = st.lists(
         told=st.booleans(),
         subjects=st.frozensets(st.sampled_from("xyz")),
         lists_all=st.booleans(),
+        behind=st.booleans(),
     ),
     unique_by=lambda one: one.key,
     max_size=40,
 )
 
 
-@given(rows_, st.integers(1, 6), st.integers(2, 8), st.booleans())
+@given(rows_, st.integers(1, 6), st.sampled_from([2, 8, 200]), st.booleans(), st.booleans())
 def test_every_message_has_one_fate_and_none_is_forgotten(
-    rows: list[Unsent], above: int, most: int, working: bool
+    rows: list[Unsent], above: int, most: int, working: bool, edits: bool
 ) -> None:
-    plan = fold(rows, above=above, most=most, working=working)
+    plan = fold(rows, above=above, most=most, working=working, edits=edits)
     fates = Counter(one.key for one, _ in plan.superseded)
     fates.update(one.key for digest in plan.digests for one in digest)
     assert all(count == 1 for count in fates.values())
@@ -184,6 +216,24 @@ def test_every_message_has_one_fate_and_none_is_forgotten(
         counted = older.severity < 2 and not newer.lists_all
         assert counted or older.subjects <= newer.subjects
     assert all(1 <= len(digest) <= most for digest in plan.digests)
-    left = [one for one in rows if one.key in waiting - set(fates)]
+    live = [one for one in rows if one.key not in superseded]
+    apart = {
+        one.key
+        for one in live
+        if one.status not in WAITING or one.behind or (edits and one.told and one.event == "resolved")
+    }
+    for digest in plan.digests:
+        folded = {one.key for one in digest}
+        assert not folded & apart
+        if most == 200:
+            for one in digest:
+                assert all(
+                    early.key in folded
+                    for early in live
+                    if early.group == one.group and early.revision < one.revision
+                )
+    several = [one.group for one in live]
+    held = apart | {one.key for one in live if several.count(one.group) > 1}
+    left = [one for one in rows if one.key in waiting - set(fates) - held]
     if working:
         assert sum(one.severity < 2 for one in left) <= above + 1  # and one stale message by itself

@@ -115,10 +115,23 @@ async def test_a_session_that_is_over_is_kept_and_moves_no_alert(place: Place) -
     old = (place.court.session - timedelta(days=3)).isoformat()
     status, said = await place.post([one(place, session=old)])
     assert (status, said["accepted"], said["late"], said["decisions"]) == (200, 0, 1, [])
-    future = (place.court.session + timedelta(days=5)).isoformat()
-    status, said = await place.post([one(place, session=future)])
+
+
+async def test_of_two_sessions_of_the_same_thing_the_newer_counts(place: Place) -> None:
+    today, tomorrow = place.court.session, place.court.session + timedelta(days=1)
+    _, said = await place.post([one(place, session=day.isoformat(), value=0.0) for day in (tomorrow, today)])
+    assert (said["accepted"], said["late"]) == (2, 0)
+    _, said = await place.post([one(place, session=today.isoformat())])
+    assert (said["accepted"], said["late"], said["decisions"]) == (0, 1, [])
+    assert said["gate"]["state"] == "ACTIVE"
+
+
+@pytest.mark.parametrize(("days", "why"), [(5, "lies in the future"), (-400, "is more than 366 days old")])
+async def test_a_session_far_from_today_is_refused(place: Place, days: int, why: str) -> None:
+    far = place.court.session + timedelta(days=days)
+    status, said = await place.post([one(place, session=far.isoformat())])
     assert status == 422
-    assert future in said["detail"]
+    assert f"session {far} {why}; post one from " in said["detail"]
 
 
 @pytest.mark.parametrize(
@@ -139,6 +152,13 @@ async def test_a_session_that_is_over_is_kept_and_moves_no_alert(place: Place) -
         ({"state": "bad"}, "[0].state", "'ok'", "write one of"),
         ({"state": "no_data"}, "[0]", "does not go with value 0.9", "see"),
         ({"subject": "x" * 65}, "[0].subject", "at most 64", "the limit is 64"),
+        ({"subject": "a\x00b"}, "[0].subject", "U+0000, which is not printable", "see"),
+        ({"detail": "a\u202eb"}, "[0].detail", "U+202E, which is not printable", "see"),
+        ({"metric": "a\nb"}, "[0].metric", "U+000A", "see"),
+        ({"monitor": "\x1b[31m"}, "[0].monitor", "U+001B", "see"),
+        ({"value": True}, "[0].value", "number", "post a JSON list"),
+        ({"value": 1e308}, "[0].value", "less than", "the limit is 1e+100"),
+        ({"session": 1_700_000_000}, "[0].session", "date", "2024-01-02"),
     ],
 )
 async def test_what_is_wrong_is_named_with_its_value_its_limit_and_the_fix(
@@ -172,7 +192,10 @@ async def test_a_body_that_is_too_large_is_refused(place: Place) -> None:
     assert (await place.post(b" " * (1024 * 1024 + 1)))[0] == 413
 
 
-@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": KEY}])
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Authorization": "Bearer wrong"}, {"Authorization": KEY}, {"Authorization": "Bearer \udcff"}],
+)
 async def test_nobody_without_the_key_is_heard(place: Place, headers: dict[str, str]) -> None:
     status, said = await place.post([one(place)], headers)
     assert status == 401

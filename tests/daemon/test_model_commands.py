@@ -86,6 +86,26 @@ def test_one_is_shown_whole_the_one_in_use_by_default(forewarn: Forewarn, store:
     assert told["parameters"]["signals"]
 
 
+def test_what_was_not_measured_is_said_so(forewarn: Forewarn, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'models.db'}"
+    nan = float("nan")
+    unmeasured = replace(MODEL.metrics, slope=nan, slope_error=nan, log_loss_gain=nan)
+
+    async def go() -> None:
+        store = Database(url)
+        await upgrade(store)
+        async with store.write() as connection:
+            await ModelStore(connection).add(replace(MODEL, metrics=unmeasured), "a set")
+        await store.aclose()
+
+    run_apart(go())
+    shown = " ".join(forewarn("model", "show", "1", "--database", url).stdout.split())
+    assert "slope not measured, nats a forecast over the base rate not measured" in shown
+    listed = forewarn("model", "list", "--database", url).stdout
+    assert "not measured" in listed
+    assert "nan" not in shown + listed
+
+
 def test_a_rollback_goes_back_and_a_second_one_comes_back(forewarn: Forewarn, store: str) -> None:
     first = forewarn("model", "rollback", "--reason", "worse", "--by", "ann", "--database", store)
     assert first.returncode == 0

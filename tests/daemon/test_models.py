@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -25,6 +26,7 @@ from daemon.storage.schema import outcomes
 from daemon.verbs import VerbError
 from forecaster.calibration.platt import PlattMap
 from forecaster.challenge import Evidence
+from forecaster.meta_learner import combine
 from forecaster.model_version import ModelVersion
 from forecaster.signals import History
 from forecaster.training import Training, fit
@@ -134,7 +136,7 @@ class TestDesk:
         clock = ReplayClock(exchange.close_at(END))
         pipeline = Pipeline(replayed, settings, clock, Compute(None), tickers, ())
         await pipeline.restore()
-        desk, memory = ForecastDesk(pipeline.memory, Compute(None), settings), pipeline.memory
+        desk, memory = ForecastDesk(pipeline.memory, replayed, Compute(None), settings), pipeline.memory
         using, newest = memory.champion, memory.newest
         assert using is not None
         assert newest is not None
@@ -232,6 +234,45 @@ def _first(history: History, n: int) -> History:
         outcomes=history.outcomes[:n],
         regimes=history.regimes[:n],
     )
+
+
+def _silenced(history: History, signal: int) -> History:
+    """The history before one of its signals could be known."""
+    ranks = history.ranks.copy()
+    start = sum(len(one.features) for one in history.signals[:signal])
+    ranks[..., start : start + len(history.signals[signal].features)] = np.nan
+    return replace(history, ranks=ranks)
+
+
+class TestASignalThatWasSilentInTraining:
+    HISTORY = planted(0.8, sessions=300, tickers=20)
+    WHOLE = fit(HISTORY, version=1, training=Training(least_strength=1.0))
+    LACKS = fit(_silenced(HISTORY, 2), version=2, training=Training(least_strength=1.0))
+
+    def test_is_not_read_though_its_features_are_given(self) -> None:
+        assert len(self.LACKS.signals) == len(self.WHOLE.signals) - 1
+        assert self.LACKS.given == self.WHOLE.given == self.WHOLE.features
+        assert ModelVersion.from_dict(json.loads(json.dumps(self.LACKS.to_dict()))) == self.LACKS
+
+    def test_the_model_forecasts_and_is_resolved_by_the_names_of_what_it_reads(self) -> None:
+        ranks, universe = self.HISTORY.ranks[-1], tuple(f"T{i}" for i in range(20))
+        made = make_forecasts(self.LACKS, opened(self.LACKS), ranks, universe, "", self.HISTORY.sectors)
+        start = sum(len(one.features) for one in self.HISTORY.signals[:2])
+        kept = np.delete(ranks, range(start, start + len(self.HISTORY.signals[2].features)), axis=1)
+        model = calibrated(self.LACKS, opened(self.LACKS))
+        assert made == combine(model, kept, universe, sectors=self.HISTORY.sectors)
+        came = np.where(np.arange(20) < 10, 1.0, 0.0)
+        book, _ = resolve(self.LACKS, opened(self.LACKS), ranks, came, "", self.HISTORY.sectors)
+        assert book.trades == 20
+
+    def test_a_refit_with_a_signal_more_or_fewer_is_the_same_recipe(self) -> None:
+        assert succession(self.LACKS, replace(self.WHOLE, version=3), move(Action.FIRST)) is Action.RENEW
+        assert succession(self.WHOLE, self.LACKS, move(Action.FIRST)) is Action.RENEW
+
+    def test_a_model_stored_without_what_it_was_given_was_given_what_it_reads(self) -> None:
+        stored = self.WHOLE.to_dict()
+        del stored["given"]
+        assert ModelVersion.from_dict(stored) == self.WHOLE
 
 
 class TestBook:

@@ -288,7 +288,7 @@ def test_a_name_that_looks_like_markup_is_printed_as_it_is(run: Run, tmp_path: P
 def test_a_fault_of_our_own_is_no_breach_and_keeps_its_traceback(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(values: object) -> None:
+    def fail(values: object, **_: object) -> None:
         raise RuntimeError("planted")
 
     monkeypatch.setattr("daemon.commands.monitor.performance_report", fail)
@@ -417,3 +417,79 @@ def test_groups_too_small_to_judge_are_never_ok(run: Run, tmp_path: Path) -> Non
     assert {one["state"] for one in readings if one["subject"] == "few"} == {"no_data"}
     assert {one["state"] for one in readings if one["subject"] == "many"} == {"ok"}
     assert [one["metric"] for one in readings if one["subject"] == "groups"] == ["calibration_evidence"]
+
+
+def test_columns_left_out_are_named(run: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    for name, rows in (("old.csv", 4000), ("new.csv", 250)):
+        share, cells = ["0.3%"] * rows, ["1,234"] * rows
+        table(tmp_path, name, a=rng.normal(size=rows), share=share, cells=cells)
+    code, out, _ = run("drift", "old.csv", "new.csv")
+    assert code == 0
+    assert "Left out, no numbers in either file: share, cells" in out
+    notes = json.loads(run("drift", "old.csv", "new.csv", "--json")[1])["notes"]
+    assert notes == ["Left out, no numbers in either file: share, cells"]
+
+
+def test_a_column_of_text_in_the_reference_alone_cannot_be_judged(run: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    table(tmp_path, "old.csv", a=rng.normal(size=4000), b=["n/a!"] * 4000)
+    table(tmp_path, "new.csv", a=rng.normal(size=250), b=rng.normal(size=250))
+    answer = json.loads(run("drift", "old.csv", "new.csv", "--json")[1])
+    assert {one["state"] for one in answer["readings"] if one["subject"] == "b"} == {"no_data"}
+    assert "No numbers in old.csv: b" in answer["notes"]
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.uint64()])
+def test_whole_numbers_too_great_for_a_float_are_rounded(run: Run, tmp_path: Path, kind: pa.DataType) -> None:
+    values = [2**60 + 7 * i for i in range(300)]
+    pq.write_table(pa.table({"a": pa.array(values, kind)}), tmp_path / "t.parquet")
+    assert run("drift", "t.parquet", "t.parquet")[0] in {0, 1, 2}
+
+
+def test_a_column_of_lists_is_bad_input(run: Run, tmp_path: Path) -> None:
+    lists = pa.array([[0.1, 0.2]] * 50)
+    numbers = pa.array([0.5] * 50)
+    pq.write_table(pa.table({"a": lists, "p": numbers}), tmp_path / "t.parquet")
+    code, _, err = run("performance", "t.parquet", "--return", "a")
+    assert (code, "column 'a' holds list<" in err) == (3, True)
+    words = ("calibration", "t.parquet", "--probability", "p", "--outcome", "p", "--group", "a")
+    code, _, err = run(*words)
+    assert (code, "column 'a' holds list<" in err) == (3, True)
+
+
+def test_dictionary_columns_hold_what_they_stand_for(run: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    stated = np.round(rng.uniform(0.2, 0.8, 600), 2)
+    came = (rng.random(600) < stated).astype(float)
+    columns = {
+        "p": pa.array(stated).dictionary_encode(),
+        "y": pa.array(came).dictionary_encode(),
+        "day": pa.array([f"2024-01-{1 + i % 28:02}" for i in range(600)]).dictionary_encode(),
+        "kind": pa.array(["a", "b"] * 300).dictionary_encode(),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    words = ("calibration", "t.parquet", "--probability", "p", "--outcome", "y", "--time", "day")
+    code, out, err = run(*words, "--group", "kind", "--json")
+    assert (code, err) == (0, "")
+    assert {one["subject"] for one in json.loads(out)["readings"]} >= {"all", "a", "b"}
+
+
+def test_intervals_are_shown_in_every_state(run: Run, tmp_path: Path) -> None:
+    name = table(tmp_path, "r.csv", ret=np.random.default_rng(5).normal(0.002, 0.01, 600))
+    code, out, _ = run("performance", name, "--return", "ret", "--json")
+    readings = {one["metric"]: one for one in json.loads(out)["readings"]}
+    low, high = readings["expectancy"]["interval"]
+    assert (code, low < readings["expectancy"]["value"] < high) == (0, True)
+    assert readings["drawdown"]["interval"] is None
+    text = run("performance", name, "--return", "ret")[1]
+    assert f"{low:.4g} to {high:.4g}" in text
+
+
+def test_overlap_and_bound_are_taken_from_the_command_line(run: Run, tmp_path: Path) -> None:
+    name = table(tmp_path, "r.csv", ret=np.random.default_rng(5).normal(-0.005, 0.01, 600))
+    assert run("performance", name, "--return", "ret")[0] == 1
+    assert run("performance", name, "--return", "ret", "--overlap", "10")[0] == 0
+    out = run("performance", name, "--return", "ret", "--bound", "0.5", "--json")[1]
+    assert "-50% to +50%" in json.loads(out)["readings"][0]["detail"]
+    assert run("performance", name, "--return", "ret", "--overlap", "0")[0] == 3

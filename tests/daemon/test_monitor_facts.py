@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 
 from daemon.clock import ReplayClock
 from daemon.compute import Compute
@@ -14,13 +15,17 @@ from daemon.configuration.config import load_settings
 from daemon.configuration.config_error import ConfigError
 from daemon.configuration.settings import Settings
 from daemon.facts import begins_week, watch_settings
-from daemon.references import refer, reference_of
+from daemon.forecast_desk import ForecastDesk
+from daemon.model_rollback import rollback
+from daemon.references import compared
 from daemon.session import Pipeline
 from daemon.storage.database import Database
 from daemon.storage.models import ModelStore
 from daemon.storage.readings import ReadingStore
+from daemon.storage.schema import regimes
 from market.exchange import Exchange
-from monitors.reading import State
+from monitors.feature_drift import drift_readings
+from monitors.reading import NoData, State
 from monitors.reference_policy import Policy
 from monitors.watch import DEFAULTS, Facts, WatchState, watch
 from tests.daemon.replays import END, replay_short, short_settings
@@ -117,36 +122,84 @@ async def test_a_reference_is_renewed_with_the_model_or_stays_the_first_ones(
     assert len(models) > 1
     model = models[0 if oldest else -1]
     assert f"held against model {model.version} ({model.train_from} to " in readings[0].detail
-    pipeline = Pipeline(database, settings, ReplayClock(exchange.close_at(END)), Compute(None), TICKERS, ())
-    await pipeline.restore()
-    reference = reference_of(pipeline.memory, pipeline.memory.sessions[-1], policy)
+    _, reference = compared((await started(database, settings, exchange)).memory, settings.monitors)
     assert reference is not None
-    assert reference.origin in readings[0].detail  # a start makes the same one anew
+    assert reference.drift.origin in readings[0].detail  # a start makes the same one anew
     await database.aclose()
 
 
-async def test_a_reference_per_regime_is_that_of_sessions_as_volatile_as_the_newest(
-    exchange: Exchange, tmp_path: Path
+async def test_no_session_is_held_against_itself(
+    replayed: Database, exchange: Exchange, tmp_path: Path
 ) -> None:
-    database = Database(f"sqlite:///{tmp_path}/regimes.db", durable=False)
-    settings = referring(tmp_path, Policy.ROLLING)
-    await replay_short(database, settings, exchange)
-    clock = ReplayClock(exchange.close_at(END))
-    pipeline = Pipeline(database, settings, clock, Compute(None), TICKERS, ())
+    settings = short_settings(tmp_path)
+    sessions = (await started(replayed, settings, exchange)).memory.sessions
+    async with replayed.read() as connection:
+        readings = await ReadingStore(connection).newest("drift_share", "features", END, 500)
+    judged = [one for one in readings if "held against" in one.detail]
+    assert len(judged) > 100  # from the first model's first session on
+    for reading in judged:
+        newest_held = date.fromisoformat(reading.detail.split(" to ")[1][:10])
+        place = sessions.index(reading.session)
+        assert newest_held < sessions[place - settings.monitors.window_sessions + 1]
+
+
+async def test_a_rollback_a_start_and_a_process_that_ran_on_hold_against_the_same(
+    replayed: Database, exchange: Exchange, tmp_path: Path
+) -> None:
+    settings = short_settings(tmp_path)
+    ran = await started(replayed, settings, exchange, depth=40)
+    async with replayed.write() as connection:
+        await rollback(connection, 1, reason="worse", actor="ann", at=datetime.now(UTC))
+    async with replayed.read() as connection:
+        first = await ModelStore(connection).get(1)
+        assert first is not None
+        seen = await ReadingStore(connection).newest("drift_share", "features", first.fitted_on, 1)
+        await ForecastDesk(ran.memory, replayed, Compute(None), settings).look(connection, END)
+    anew = await started(replayed, settings, exchange, depth=40)
+    assert ran.memory.champion == anew.memory.champion == first
+    assert ran.memory.sessions[0] > first.train_to  # the memory alone could not tell
+    judged = []
+    for one in (ran, anew):
+        window, reference = compared(one.memory, settings.monitors)
+        assert window is not None
+        assert reference is not None
+        assert reference.drift.origin in seen[0].detail  # as when it was first in use
+        judged.append(drift_readings(END, window, reference.drift, DEFAULTS))
+    assert judged[0] == judged[1]
+
+
+async def test_a_reference_per_regime_is_that_of_sessions_as_volatile_as_the_whole_window(
+    replayed: Database, exchange: Exchange, tmp_path: Path
+) -> None:
+    async with replayed.write() as connection:
+        await connection.execute(update(regimes).values(name="up_volatile_broad"))
+    settings = referring(tmp_path, Policy.PER_REGIME)
+    memory = (await started(replayed, settings, exchange)).memory
+    memory.regimes = dict.fromkeys(memory.sessions, "down_volatile_narrow")
+    assert set(memory.references) == {"volatile"}
+    window, reference = compared(memory, settings.monitors)
+    assert window is not None
+    assert reference is not None
+    assert reference.drift.origin.endswith(", volatile sessions")
+    memory.regimes[memory.sessions[-1]] = "side_calm_narrow"
+    assert compared(memory, settings.monitors) == (None, None)  # never judged against another regime's
+    memory.regimes[memory.sessions[-1]] = "side_volatile_narrow"
+    memory.regimes[memory.sessions[-10]] = "side_calm_narrow"
+    window, reference = compared(memory, settings.monitors)
+    share = drift_readings(END, window, reference.drift if reference else None, DEFAULTS)[-1]
+    assert (share.state, share.reason) == (State.NO_DATA, NoData.TOO_FEW)  # a window of two regimes
+    memory.regimes[memory.sessions[-10]] = "side_volatile_narrow"
+    memory.regimes[memory.sessions[-11]] = "side_calm_narrow"
+    assert compared(memory, settings.monitors)[0] is not None
+
+
+async def started(
+    database: Database, settings: Settings, exchange: Exchange, depth: int | None = None
+) -> Pipeline:
+    pipeline = Pipeline(database, settings, ReplayClock(exchange.close_at(END)), Compute(None), TICKERS, ())
+    pipeline.memory.depth = depth or pipeline.memory.depth
     await pipeline.restore()
-    memory = pipeline.memory
-    assert memory.champion is not None
-    memory.regimes = dict.fromkeys(memory.sessions, "up_volatile_broad")
-    per_regime = referring(tmp_path, Policy.PER_REGIME)
-    await refer(memory, Compute(None), per_regime.monitors.model_copy(update={"window_sessions": 5}))
-    assert set(memory.by_volatility) == {"volatile"}
-    newest = memory.sessions[-1]
-    found = reference_of(memory, newest, Policy.PER_REGIME)
-    assert found is not None
-    assert found.origin.endswith(", volatile sessions")
-    memory.regimes[newest] = "side_calm_narrow"
-    assert reference_of(memory, newest, Policy.PER_REGIME) is None  # never judged against another regime's
-    await database.aclose()
+    return pipeline
 
 
 def referring(folder: Path, policy: Policy) -> Settings:

@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -212,8 +213,23 @@ class OutboxMachine(RuleBasedStateMachine):
                 row = rows[channel, row.folded_into]
             assert row.status == "sent", (key, channel, row.key, row.status, row.error)
             assert row.key in getattr(self, channel).keys
+        for name in ("asked", "blind"):
+            self._no_digest_overtook(name, [row for (channel, _), row in rows.items() if channel == name])
         await self.desk.delivery.aclose()
         await self.database.aclose()
+
+    def _no_digest_overtook(self, channel: str, rows: list[Any]) -> None:
+        """What a digest tells comes after every older word about the same group, and before every newer."""
+        told: dict[str, list[Any]] = {}
+        for row in rows:
+            if row.status in ("sent", "folded"):
+                told.setdefault(row.folded_into or row.key, []).append(row)
+        newest: dict[str, int] = {}
+        for key in dict.fromkeys(getattr(self, channel).keys):
+            for row in sorted(told[key], key=lambda row: row.revision):
+                if not row.group_.startswith("folded."):
+                    assert row.revision > newest.get(row.group_, 0), (row.key, key)
+                    newest[row.group_] = row.revision
 
 
 def run(url: str, examples: int) -> None:

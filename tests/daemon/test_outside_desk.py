@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,49 @@ async def test_a_live_volume_is_brought_back_to_raw_shares_by_the_splits_that_we
     assert found is not None
     assert found.of == second
     np.testing.assert_allclose(found.shares[0], [0.1, 0.4])  # a share of AAPL is four by now
+    async with database.write() as connection:  # on the next day, before its own session is kept
+        later = Revision(second, "MSFT", RevisionKind.SPLIT, 2.0)
+        await BarStore(connection).revise((later,), at + timedelta(days=1))
+    found = await desk.look()
+    assert found is not None
+    np.testing.assert_allclose(found.shares[0], [0.1, 0.4])  # a split told since came after the session
+
+
+async def test_after_a_catch_up_a_split_of_which_the_day_is_open_leaves_its_ticker_unknown(
+    database: Database, exchange: Exchange, settings: Settings, tmp_path: Path
+) -> None:
+    days = exchange.sessions(date(2024, 3, 4), date(2024, 3, 7))
+    pipeline = pipeline_of(settings, database, exchange, days[0])
+    await pipeline.restore()
+    desk = OutsideDesk(Outside(Folder(tmp_path)), pipeline.memory, database, live=True)
+    dues = [due_of(exchange, day, settings.schedule) for day in days]
+    async with database.write() as connection:
+        at = dues[0].due_at
+        await RunStore(connection).record("forecast", at, days[0], {}, started=at, finished=at)
+    # The daemon is down at the close of the third session and keeps it on the day of the fourth, the first
+    # in which a share of AAPL is four.
+    kept_at = [dues[0].due_at, dues[1].due_at, dues[3].due_at - timedelta(hours=4), dues[3].due_at]
+    expected = [[0.4, 0.4], [0.4, 0.4], [np.nan, 0.4], [0.4, 0.4]]
+    for i, (day, due, now, shares) in enumerate(zip(days, dues, kept_at, expected, strict=True)):
+        (tmp_path / file_name(day)).write_text(
+            "\n".join(
+                [
+                    "|".join(HEADER),
+                    f"{day:%Y%m%d}|AAPL|100|0|{1600 if i == 3 else 400}|Q",
+                    f"{day:%Y%m%d}|MSFT|100|0|400|Q",
+                    "2",
+                ]
+            )
+        )
+        split = (Revision(days[i - 1], "AAPL", RevisionKind.SPLIT, 4.0),) if i >= 2 else ()
+        clock = pipeline._clock
+        assert isinstance(clock, ReplayClock)
+        clock.advance(now)
+        await pipeline.run(due, replace(day_of(day), revisions=split), warm_up=True)
+        found = await desk.look()
+        assert found is not None
+        assert found.of == day
+        np.testing.assert_allclose(found.shares[0], shares)
 
 
 def test_a_replay_asks_nobody(exchange: Exchange, settings: Settings) -> None:

@@ -100,6 +100,13 @@ class TestAlerts:
         assert "Nothing is silenced" in run("alerts", "silences").stdout
         assert "known" in run("alerts", "silences", "--all").stdout
 
+    def test_what_a_person_writes_is_printed_as_it_is(self, run: Callable[..., Result]) -> None:
+        for glob in ("ha[l]t", "[red]", "[[]/x]"):
+            made = run("alerts", "silence", glob, "--for", "1h", "--reason", "[/b]", "--by", "[dim]")
+            assert made.exit_code == 0
+            assert f": {glob} / * is not told until" in made.stdout
+            assert glob in run("alerts", "silences").stdout
+
     def test_a_silence_over_no_rule_says_so(self, run: Callable[..., Result]) -> None:
         made = run("alerts", "silence", "helt", "--for", "1h", "--reason", "known")
         assert "No rule in force has such a name" in made.stdout
@@ -111,6 +118,12 @@ class TestAlerts:
             (("show", "helt"), "no alert and no group is called 'helt'"),
             (("expire", "4"), "there is no silence 4"),
             (("silence", "halt", "--for", "1y", "--reason", "x"), "'1y' is no span of time"),
+            (("silence", "[ha", "--for", "1h", "--reason", "x"), "rule or group = '[ha': its [ is never"),
+            (("silence", "h" * 201, "--for", "1h", "--reason", "x"), "201 characters; the limit is 200"),
+            (("silence", "a\x00b", "--for", "1h", "--reason", "x"), "leave out what is not printable"),
+            (("silence", "h", "--for", "1h", "--reason", "x", "--by", "b" * 65), "65 characters; the limit"),
+            (("ack", "halt", "--by", "b" * 65), "65 characters; the limit is 64"),
+            (("expire", "1", "--by", "b" * 65), "65 characters; the limit is 64"),
         ],
     )
     def test_what_cannot_be_done_is_refused(

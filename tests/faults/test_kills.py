@@ -147,13 +147,13 @@ def judge(toll: Toll) -> None:
     assert toll.copies["email"] <= toll.kills + toll.messages["email"] * 2 * REPLY_LOSS
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(800)
 async def test_kills_at_random_instants_lose_no_alert_and_repeat_none(
     new_url: Callable[[], str], tmp_path: Path
 ) -> None:
     url = new_url()
     kills = 200 if url.startswith("sqlite") else 20
-    toll = await haunt(url, tmp_path, kills=kills, within_s=200, seed=20081015)
+    toll = await haunt(url, tmp_path, kills=kills, within_s=500, seed=20081015)
     assert toll.kills == kills
     assert toll.per_s >= 25  # a hundred and more where nobody else uses the machine
     judge(toll)

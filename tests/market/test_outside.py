@@ -116,6 +116,10 @@ class TestShares:
         assert_allclose(told["off_exchange_volume"], [[3200.0, 3200.0]])
         assert tuple(told) == NAMES
 
+    async def test_no_file_is_asked_for_where_no_split_is_told(self, tmp_path: Path) -> None:
+        (tmp_path / file_name(DAY)).write_text("<html>")
+        assert np.isnan(await Outside(Folder(tmp_path)).shares(bars(), {"KO": ()})).all()
+
     async def test_more_than_the_whole_volume_is_unknown(self, tmp_path: Path) -> None:
         (tmp_path / file_name(DAY)).write_text(daily())
         found = await Outside(Folder(tmp_path)).shares(bars(399.0), dict.fromkeys(TICKERS, ()))

@@ -164,7 +164,8 @@ def test_too_few_or_mostly_unknown_is_not_judged() -> None:
     assert few.verdict is State.NO_DATA
     assert {r.reason for r in few.readings} == {NoData.TOO_FEW}
     unknown = calibration_report(np.full(100, 0.5), np.where(np.arange(100) < 40, 1.0, np.nan))
-    assert {r.reason for r in unknown.readings} == {NoData.MISSING}
+    assert {r.reason for r in unknown.readings if r.metric != "missing"} == {NoData.MISSING}
+    assert of(unknown, "missing").value == 0.6
 
 
 def test_an_outcome_that_is_always_the_same_has_no_skill_to_measure() -> None:
@@ -203,9 +204,9 @@ def test_a_common_shock_of_each_day_breaches_no_group() -> None:
 
 def test_the_p_of_a_group_belongs_to_its_value() -> None:
     rng = np.random.default_rng(13)
-    stated = rng.uniform(0.1, 0.9, 800)
-    came = (rng.random(800) < 0.5).astype(float)
-    report = calibration_report(stated, came, group=np.arange(800) % 2)
+    stated = rng.uniform(0.1, 0.9, 4_000)
+    came = (rng.random(4_000) < 0.5).astype(float)
+    report = calibration_report(stated, came, group=np.arange(4_000) % 2)
     rows = [r for r in report.readings if r.subject in {"0", "1"} and r.metric != "calibration_gap"]
     assert [r.metric for r in rows] == ["sum_z", "spiegelhalter_z"] * 2
     for row in rows:
@@ -260,3 +261,57 @@ def test_the_bet_over_groups_hardly_ever_fires_when_all_are_calibrated() -> None
         )
         fired += of(report, "calibration_evidence", "groups").state is State.BREACH
     assert fired <= 2
+
+
+@pytest.mark.parametrize("times", [5, 19])
+def test_few_times_whose_forecasts_depend_on_each_other_cannot_be_judged(times: int) -> None:
+    rng = np.random.default_rng(5)
+    stated = rng.uniform(0.35, 0.65, times * 100)
+    came = (rng.random(stated.size) < 0.5).astype(float)
+    report = calibration_report(stated, came, np.repeat(np.arange(times), 100))
+    assert report.verdict is State.NO_DATA
+    assert {r.reason for r in report.readings} == {NoData.TOO_FEW}
+    assert f"{times} of 20 times" in report.readings[0].detail
+
+
+def overlapping(rng: np.random.Generator, times: int, spans: int) -> tuple[np.ndarray, np.ndarray]:
+    """Timid forecasts of whether a sum over the next days is positive."""
+    steps = rng.standard_normal(times + spans - 1)
+    return np.full(times, 0.5), (np.convolve(steps, np.ones(spans), "valid") > 0).astype(float)
+
+
+def test_overlapping_outcomes_raise_no_alarm_where_their_overlap_is_stated() -> None:
+    rng = np.random.default_rng(6)
+    wrong = {1: 0, 10: 0}
+    for _ in range(60):
+        stated, came = overlapping(rng, 300, 10)
+        for overlap in wrong:
+            wrong[overlap] += calibration_report(stated, came, overlap=overlap).verdict is State.BREACH
+    assert wrong[10] <= 3
+    assert wrong[1] >= 15
+
+
+def test_an_edge_that_is_not_there_is_found_although_outcomes_overlap() -> None:
+    stated, came = overlapping(np.random.default_rng(7), 3_000, 5)
+    report = calibration_report(stated + 0.2, came, overlap=5)
+    assert report.verdict is State.BREACH
+    assert of(report, "sum_z").evidence is not None
+
+
+def test_an_overlap_of_which_too_few_fit_side_by_side_cannot_be_judged() -> None:
+    stated, came = overlapping(np.random.default_rng(8), 99, 20)
+    assert calibration_report(stated, came, overlap=20).verdict is State.NO_DATA
+    with pytest.raises(ValueError, match="overlap is 0: at least 1"):
+        calibration_report(stated, came, overlap=0)
+
+
+def test_a_bad_group_is_not_hidden_by_good_ones() -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        label = np.repeat(np.arange(6), [3_000] * 5 + [300])
+        stated = np.full(label.size, 0.6)
+        came = (rng.random(label.size) < stated - 0.12 * (label == 5)).astype(float)
+        gap = of(calibration_report(stated, came, group=label), "calibration_gap", "5")
+        assert gap.state is not State.OK
+        if gap.interval is not None and gap.interval[0] > 0:
+            assert gap.state in {State.WARN, State.BREACH}

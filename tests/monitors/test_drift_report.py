@@ -202,3 +202,21 @@ def test_values_near_the_greatest_float_are_judged_without_a_warning(older: Floa
     report = drift_report(1e300 * older, 1e300 * newer(), NAMES)
     assert report.verdict is State.OK
     assert of(report, "psi").value == of(drift_report(older, newer(), NAMES), "psi").value
+
+
+def test_missing_values_are_told_and_many_are_a_warning() -> None:
+    rng = np.random.default_rng(3)
+    older, newer = rng.standard_normal((3_000, 2)), rng.standard_normal((250, 2))
+    newer[:75, 0] = np.nan
+    newer[:5, 1] = np.nan
+    report = drift_report(older, newer, ("a", "b"))
+    missing = {r.subject: (r.value, r.state) for r in report.readings if r.metric == "missing"}
+    assert missing == {"a": (0.3, State.WARN), "b": (0.02, State.OK)}
+    assert report.verdict is State.WARN
+
+
+def test_values_near_the_greatest_float_are_infinite_and_warn_nobody() -> None:
+    values = np.where(np.random.default_rng(3).random((300, 1)) < 0.5, 1e308, -1e308)
+    report = drift_report(values, values, ("a",))
+    far = next(r for r in report.readings if r.metric == "wasserstein")
+    assert far.reason is NoData.INFINITE

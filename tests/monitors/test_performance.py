@@ -7,7 +7,9 @@ from datetime import date
 import numpy as np
 import pytest
 
-from monitors.confidence_sequence import mean_interval, sharpe_interval
+from monitors.bounded import Reach
+from monitors.confidence_sequence import mean_interval
+from monitors.moments import Moments
 from monitors.performance import (
     PerformanceState,
     baseline_win_rate,
@@ -62,8 +64,8 @@ def test_the_rolling_win_rate_carries_the_interval_of_all_trades() -> None:
         closed = np.where(rng.random(2) < 0.55, 0.01, -0.01)
         state = step(state, closed, math.nan, GIVEN)
         tally = tally.added(2, int((closed > 0).sum()))
-    record = tally.estimate(GIVEN.trade_overlap, 0.5).interval()
-    assert record.high - record.low < 0.3
+    record = tally.interval(Reach(0.0, 1.0, 2), GIVEN.trade_overlap)
+    assert record.high - record.low < 0.5
     reading = rolling(state)
     assert reading.detail.endswith(f"95 % of all trades at all times {record:.1%}")
     assert "at this look" not in reading.detail  # the trades overlap: twenty of them say too little
@@ -174,7 +176,8 @@ def test_the_sharpe_ratio_is_told_per_session_and_annualised() -> None:
 def test_the_rolling_sharpe_ratio_carries_its_interval_and_that_of_all_sessions() -> None:
     returns = np.random.default_rng(45).normal(0.001, 0.01, 400)
     reading = sharpe_reading(SESSION, with_returns(returns, GIVEN), GIVEN)
-    window, record = sharpe_interval(returns[-63:]), sharpe_interval(returns)
+    reach = Reach(-0.2, 0.2)
+    window, record = (Moments.over(part).interval(reach) for part in (returns[-63:], returns))
     assert f"95 % at this look {window:.3f}, of all sessions at all times {record:.3f}" in reading.detail
 
 

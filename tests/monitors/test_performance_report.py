@@ -6,6 +6,7 @@ import pytest
 from monitors.performance_report import performance_report
 from monitors.reading import NoData, Reading, State
 from monitors.report import PerformanceReport
+from monitors.settings import WatchSettings
 
 
 def of(report: PerformanceReport, metric: str) -> Reading:
@@ -60,7 +61,7 @@ def test_classic_rules_alone_decide_nothing() -> None:
         report = performance_report(rng.normal(0.001, 0.01, 250))
         if of(report, "win_rate_last_20").state is State.BREACH:
             seen += 1
-            assert report.verdict is State.OK
+            assert report.verdict is not State.BREACH
     assert seen > 0
 
 
@@ -87,14 +88,51 @@ def test_what_cannot_be_judged_says_why(
 ) -> None:
     report = performance_report(returns)
     assert report.verdict is State.NO_DATA
-    assert {r.reason for r in report.readings} == {reason}
+    assert {r.reason for r in report.readings if r.metric != "missing"} == {reason}
 
 
-def test_returns_beyond_the_bound_are_cut_and_counted() -> None:
-    returns = np.random.default_rng(7).normal(0.001, 0.01, 200)
-    returns[5] = 0.9
-    report = performance_report(returns)
-    assert "1 returns cut to 0.2" in of(report, "expectancy").detail
+def test_no_return_is_cut_and_no_interval_leaves_its_own_value_out() -> None:
+    rng = np.random.default_rng(1)
+    venture = np.where(rng.random(600) < 0.1, 1.0, -0.05) + rng.normal(0, 0.005, 600)
+    mean = of(performance_report(venture), "expectancy")
+    assert mean.value == pytest.approx(venture.mean())
+    assert mean.state is State.OK
+    assert mean.interval is not None
+    assert 0 < mean.interval[0] < mean.value < mean.interval[1]
+    assert "while none lies beyond -20% to +160%" in mean.detail
+
+
+def test_a_negative_mean_is_never_ok() -> None:
+    rng = np.random.default_rng(2)
+    rare = np.where(rng.random(1_000) < 0.02, -0.7, 0.008) + rng.normal(0, 0.004, 1_000)
+    report = performance_report(rare)
+    assert of(report, "expectancy").value < 0
+    assert of(report, "expectancy").state is of(report, "profit_factor").state is State.WARN
+    assert report.verdict is State.WARN
+
+
+def test_missing_rows_are_told_and_many_are_a_warning() -> None:
+    returns = np.random.default_rng(12).normal(0.003, 0.01, 400)
+    assert not [one for one in performance_report(returns).readings if one.metric == "missing"]
+    for lost, state in ((4, State.OK), (120, State.WARN)):
+        thinned = returns.copy()
+        thinned[:lost] = np.nan
+        report = performance_report(thinned)
+        assert (of(report, "missing").value, of(report, "missing").state) == (lost / 400, state)
+        assert report.verdict is state
+
+
+def test_overlapping_returns_need_more_of_them() -> None:
+    losing = np.random.default_rng(2).normal(-0.004, 0.01, 500)
+    report = performance_report(losing, limits=WatchSettings(trade_overlap=5))
+    assert of(report, "expectancy").state is State.WARN
+
+
+def test_a_win_rate_that_cannot_fall_that_far_is_not_judged() -> None:
+    rng = np.random.default_rng(1)
+    seldom = np.where(rng.random(400) < 0.05, 0.1, -0.001) + rng.normal(0, 1e-4, 400)
+    reading = of(performance_report(seldom), "win_rate_last_20")
+    assert reading.reason is NoData.NOT_EVALUATED
 
 
 @pytest.mark.parametrize("place", [0, 100, 299])

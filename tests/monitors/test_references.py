@@ -14,12 +14,12 @@ REGIMES = ["calm" if day % 100 < 60 else "volatile" if day % 100 < 98 else "" fo
 def test_each_regime_is_held_against_its_own_sessions_alone() -> None:
     found = prepare_per_regime(HISTORY, NAMES, REGIMES, window=10, origin="model 2")
     assert set(found) == {"calm", "volatile"}
-    assert [found[regime].sessions for regime in ("calm", "volatile")] == [240, 152]
+    assert [found[regime].drift.sessions for regime in ("calm", "volatile")] == [240, 152]
     own = np.array([regime == "volatile" for regime in REGIMES])
     alone = prepare_reference(HISTORY[own], NAMES, window=10)
-    for one, other in zip(found["volatile"].features, alone.features, strict=True):
+    for one, other in zip(found["volatile"].drift.features, alone.features, strict=True):
         assert one.grid.knots.tolist() == other.grid.knots.tolist()
-    assert found["calm"].origin == "model 2, calm sessions"
+    assert found["calm"].drift.origin == "model 2, calm sessions"
 
 
 def test_a_regime_too_short_for_windows_of_its_own_has_no_reference() -> None:

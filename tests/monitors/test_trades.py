@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from monitors import trades
-from monitors.confidence_sequence import mean_interval, profit_factor_interval
+from monitors.bounded import Reach
 from monitors.ratio_tally import RatioTally
 from monitors.reading import NoData, Reading, State
 from monitors.settings import WatchSettings
+from monitors.tally import Tally
 from monitors.trade_statistics import expectancy, greatest_drawdown, profit_factor
 from monitors.trades import TradeState, trade_readings
 
@@ -50,24 +51,53 @@ def test_the_newest_trades_carry_the_interval_of_all_trades() -> None:
     ratio, mean = found["profit_factor", LATELY], found["expectancy", LATELY]
     gains = RatioTally.of(state.all_gains)
     assert gains.ratio == pytest.approx(profit_factor(all_))
-    assert ratio.detail.endswith(f"of all trades at all times {gains.interval(LIMITS.trade_overlap):.2f}")
+    reach = Reach(-0.2, 0.2)
+    told_of_all = f"of all trades at all times {gains.interval(reach, LIMITS.trade_overlap):.2f} {reach}"
+    assert ratio.detail.endswith(told_of_all)
     assert mean.detail.split("all times ")[1] == found["expectancy", "account"].detail.split("all times ")[1]
     assert "at this look" not in ratio.detail + mean.detail
     single = replace(LIMITS, trade_overlap=1)
     told = {(one.metric, one.subject): one.detail for one in trade_readings(SESSION, state, single)}
-    assert f"at this look {profit_factor_interval(all_[-100:], 0.2):.2f}" in told["profit_factor", LATELY]
-    assert f"at this look {mean_interval(all_[-100:], -0.2, 0.2):.2%}" in told["expectancy", LATELY]
+    assert f"at this look {RatioTally.over(all_[-100:]).interval(reach):.2f}" in told["profit_factor", LATELY]
+    assert f"at this look {Tally.over(all_[-100:]).interval(reach):.2%}" in told["expectancy", LATELY]
 
 
 def test_losing_lately_is_a_warning_and_a_breach_only_with_evidence_from_all_trades() -> None:
     rng = np.random.default_rng(2)
     won = [[float(one)] for one in rng.normal(0.02, 0.02, 300)]
     lost = [[float(one)] for one in rng.normal(-0.01, 0.02, 100)]
-    mixed, losing = read(fold([*won, *lost])), read(fold(lost * 5))
+    mixed, losing = read(fold([*won, *lost])), read(fold(lost * 20))
     for metric in ("profit_factor", "expectancy"):
         assert mixed[metric, LATELY].state is State.WARN
     assert mixed["expectancy", "account"].state is State.OK
     assert losing["expectancy", "account"].state is State.BREACH
+
+
+@pytest.mark.parametrize(
+    ("often", "rare", "chance"), [(0.002 / 0.99, -0.2, 0.01), (-0.005, 0.245, 0.02), (-0.005, 0.095, 0.05)]
+)
+def test_rare_great_trades_raise_no_alarm_before_they_come(often: float, rare: float, chance: float) -> None:
+    rng = np.random.default_rng(11)
+    wrong = 0
+    for _ in range(20):
+        state, was_wrong = TradeState(), False
+        returns = np.where(rng.random(200) < chance, rare, often) + rng.normal(0, 0.003, 200)
+        for session, return_ in enumerate(returns):
+            state = trades.step(state, np.array([return_]), STILL, LIMITS)
+            if session % 10 == 9 and session >= 19:
+                reading = read(state)["expectancy", "account"]
+                assert reading.interval is not None
+                low, high = reading.interval
+                was_wrong |= low > 0 or high < 0 or reading.state is State.BREACH
+        wrong += was_wrong
+    assert wrong == 0
+
+
+def test_a_trade_beyond_the_bound_widens_it_and_is_told() -> None:
+    state = fold([[0.01], [-0.02]] * 15)
+    assert "while none lies beyond -20% to +20%" in read(state)["expectancy", "account"].detail
+    wider = fold([[0.01], [-0.02]] * 15 + [[0.5]])
+    assert "while none lies beyond -20% to +80%" in read(wider)["expectancy", "account"].detail
 
 
 def test_trades_of_one_session_are_one_observation_of_the_evidence() -> None:

@@ -60,6 +60,7 @@ class SmtpStandIn:
 
     Attributes:
         refuse: Recipients answered with 550 in any mode.
+        defer: Recipients answered with 451 in any mode.
         dice: What becomes of each mail in mode OK.
         record: File to which the Message-ID of every mail that is taken is appended, or None.
         tls_context: Certificate for STARTTLS, or for TLS from the first byte with `implicit_tls`.
@@ -68,6 +69,7 @@ class SmtpStandIn:
 
     mode: SmtpMode = SmtpMode.OK
     refuse: frozenset[str] = frozenset()
+    defer: frozenset[str] = frozenset()
     dice: Dice = field(default_factory=Dice)
     record: Path | None = None
     tls_context: ssl.SSLContext | None = None
@@ -203,7 +205,7 @@ class _Handler:
         mode = self._stand_in.mode
         if mode is SmtpMode.UNKNOWN_AT_RCPT or address in self._stand_in.refuse:
             return "550 5.1.1 no such user"
-        if mode is SmtpMode.BUSY_AT_RCPT:
+        if mode is SmtpMode.BUSY_AT_RCPT or address in self._stand_in.defer:
             return "451 4.3.0 try again later"
         if mode is SmtpMode.DROP_AT_RCPT:
             server.drop()
