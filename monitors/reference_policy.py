@@ -15,4 +15,4 @@ class Policy(StrEnum):
     """Those that the first model was trained on, for ever."""
 
     PER_REGIME = "per_regime"
-    """Those that the model in use was trained on, of them the ones of the regime that the whole window has."""
+    """Those that the model in use was trained on, of them those of the regime that the whole window has."""
