@@ -18,7 +18,7 @@ from daemon.storage.moves import Action, Move, MoveStore
 from forecaster.calibration.book import CalibrationBook, Decision
 from forecaster.forecast import Forecast
 from forecaster.model_version import ModelVersion
-from forecaster.training import Training, fit
+from forecaster.training import Training, TrainingError, fit
 from market.panel import FloatArray
 from market.revisions import Revision
 
@@ -35,12 +35,14 @@ class Change:
         book: How its forecasts have come true.
         fitted: The model fitted in this session; None where none was due.
         move: How the champion came to be another one; None where it stays.
+        unfitted: Why a fit that was due could not be made; "" where it could, or none was due.
     """
 
     champion: ModelVersion | None
     book: CalibrationBook
     fitted: ModelVersion | None = None
     move: Move | None = None
+    unfitted: str = ""
 
 
 class ForecastDesk:
@@ -88,7 +90,10 @@ class ForecastDesk:
             move = Move(now, session, Action.PROMOTE, newest.version, before, "forewarn", *proof)
             return Change(newest, opened(newest), None, move)
         version = newest.version + 1 if newest else 1
-        fitted = await self._compute.run(fit, history, version=version, training=self._training)
+        try:
+            fitted = await self._compute.run(fit, history, version=version, training=self._training)
+        except TrainingError as error:  # as where no price has moved: the champion stays, and it is told
+            return Change(champion, memory.book, unfitted=str(error))
         action = succession(champion, fitted, memory.last_move)
         if action is None:
             return Change(champion, memory.book, fitted)

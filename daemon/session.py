@@ -235,6 +235,8 @@ class Pipeline:
             await self._desk.look(connection, due.session)
         change = await self._desk.change(due.session, self._clock.now())
         made = await self._desk.forecasts(due.session, change)
+        if change.unfitted and self._observer:
+            await self._observer.failed("fit", due.session)
 
         async def write(connection: AsyncConnection) -> dict[str, Any]:
             await self._desk.keep(connection, change)
@@ -242,7 +244,8 @@ class Pipeline:
                 store, horizon = ForecastStore(connection), self.memory.horizon
                 await store.add(due.session, change.champion.version, horizon, made)
             calls = sum(one.direction is not Direction.NO_CALL for one in made)
-            return {"forecasts": len(made), "calls": calls}
+            noted = {"unfitted": change.unfitted} if change.unfitted else {}
+            return {"forecasts": len(made), "calls": calls, **noted}
 
         await self._commit("forecast", due, write)
         today.forecasts = made

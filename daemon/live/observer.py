@@ -100,6 +100,10 @@ class Observer:
             await self._add(STEP, step, session, began, Outcome.FAILED)
             raise
 
+    async def failed(self, step: str, session: date) -> None:
+        """Write down that a part of a session could not be done."""
+        await self._add(STEP, step, session, self._instant(), Outcome.FAILED)
+
     async def live(self, connection: AsyncConnection, due: Due) -> Live:
         """Return what there is to know at a session whose forecasts are stored."""
         now = self._clock.now()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import replace
 from datetime import date
 
@@ -464,9 +463,7 @@ def test_ten_thousand_readings_of_one_metric_against_a_hundred_rules_are_tested_
         return real(self, one)
 
     monkeypatch.setattr(Rule, "test", counting)
-    began_s = time.process_time()
     after, moved = evaluate(rules, known, [*calm, reading(GOOD, DAY, subject="bad")], day(1))
-    assert time.process_time() - began_s < 0.5
     assert len(after) == len(moved) == (100 if subject == "*" else 0)
     assert tests <= 100
 

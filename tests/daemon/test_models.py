@@ -10,26 +10,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from daemon.clock import ReplayClock
 from daemon.compute import Compute
+from daemon.due import due_of
 from daemon.forecast_desk import Change, ForecastDesk
 from daemon.forecasting import PATIENCE, calibrated, judged, make_forecasts, opened, resolve, succession
+from daemon.live.observer import Observer
 from daemon.model_promotion import held_against, promote
 from daemon.model_rollback import rollback
 from daemon.session import Pipeline
 from daemon.storage.database import Database
 from daemon.storage.models import ModelStore
 from daemon.storage.moves import Action, Move, MoveStore
-from daemon.storage.schema import outcomes
+from daemon.storage.schema import calls, forecasts, outcomes, runs
+from daemon.today import Today
 from daemon.verbs import VerbError
 from forecaster.calibration.platt import PlattMap
 from forecaster.challenge import Evidence
 from forecaster.meta_learner import combine
 from forecaster.model_version import ModelVersion
 from forecaster.signals import History
-from forecaster.training import Training, fit
+from forecaster.training import Training, TrainingError, fit
 from market.exchange import Exchange
 from tests.daemon.replays import END, short_settings
 from tests.forecaster.planted import planted
@@ -155,6 +158,43 @@ class TestDesk:
             await desk.look(connection, END)
         assert memory.champion is not None
         assert memory.champion.version == chosen.version
+
+    async def test_a_fit_that_cannot_be_made_ends_nothing_and_is_told(
+        self, replayed: Database, exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*given: object, **named: object) -> ModelVersion:
+            raise TrainingError("all 9 outcomes are hits, both are needed")
+
+        monkeypatch.setattr("daemon.forecast_desk.fit", refuse)
+        settings = short_settings(tmp_path)
+        often = settings.forecast.model_copy(update={"refit_sessions": 1})
+        clock = ReplayClock(exchange.close_at(END))
+        observer = Observer(replayed, clock, (), (), keep_days=1)
+        tickers = ("AAPL", "AMZN", "GOOG", "IBM", "MSFT", "NVDA", "^GSPC", "^IXIC")
+        pipeline = Pipeline(
+            replayed,
+            settings.model_copy(update={"forecast": often}),
+            clock,
+            Compute(None),
+            tickers,
+            (),
+            observer,
+        )
+        await pipeline.restore()
+        champion = pipeline.memory.champion
+        this = (runs.c.job == "forecast") & (runs.c.session == END)
+        async with replayed.write() as connection:
+            await connection.execute(delete(forecasts).where(forecasts.c.session == END))
+            await connection.execute(delete(runs).where(this))
+        today = Today(END)
+        await pipeline._forecast(due_of(exchange, END, settings.schedule), today)
+        assert pipeline.memory.champion == champion
+        assert len(today.forecasts) == 6
+        async with replayed.read() as connection:
+            kept = (await connection.execute(select(runs.c.result).where(this))).scalar_one()
+            assert kept["unfitted"] == "all 9 outcomes are hits, both are needed"
+            failed = (await connection.execute(select(calls.c.kind, calls.c.name, calls.c.outcome))).all()
+            assert [tuple(row) for row in failed] == [("step", "fit", "failed")]
 
 
 class TestPromotion:
