@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +43,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     """Trace no fixture either that a test marked `no_cover` is the first to ask for."""
-    running = Coverage.current() if item.get_closest_marker("no_cover") else None
-    if running is None:
+    if item.get_closest_marker("no_cover") is None:
         yield
         return
-    running.stop()
-    try:
+    with untraced():
         yield
-    finally:
-        running.start()
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +116,8 @@ class Kept:
         """Return the store of that name and kind; `make` fills an empty one."""
         if (name, kind) not in self._urls:
             url = f"sqlite:///{self._folder / name}.db" if kind == "sqlite" else new_url()
-            run_apart(make(url))
+            with untraced():
+                run_apart(make(url))
             self._urls[name, kind] = url
         return self._urls[name, kind]
 
@@ -146,6 +144,19 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the development data is not beside this checkout")
     return SHARED
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """Count no line meanwhile: other tests count the same ones, and tracing takes as long again."""
+    running = Coverage.current()
+    if running is not None:
+        running.stop()
+    try:
+        yield
+    finally:
+        if running is not None:
+            running.start()
 
 
 def create_postgres(url: str, template: str = "template1") -> str:

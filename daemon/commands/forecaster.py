@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from backtest.evaluation import Evaluated, EvaluationError, Question, evaluate_prices
 from daemon.commands.data_file import DataFileError
 from daemon.commands.forecaster_html import page
-from daemon.commands.forecaster_terminal import show, show_left_out
+from daemon.commands.forecaster_terminal import left_out, show, show_left_out
 from daemon.commands.reference_files import read_sectors
 from daemon.price_series import market_series, to_forecast
 from forecaster.target import Target
@@ -76,11 +76,11 @@ def evaluate(
     except (EvaluationError, TrainingError) as error:
         raise PriceFileError(f"{path}: {error}") from None
     if html is not None:
-        _write(html, page(found.honesty, path.name))
+        _write(html, page(found.honesty, path.name, left_out(findings) if findings else ()))
     if json:
         timings = {"features_s": round(found.feature_s, 3), "walk_forward_s": round(found.walk_s, 3)}
-        left_out = {"left_out": [str(one) for one in findings]}
-        told = {"prices": path.name} | left_out | found.honesty.to_dict() | timings
+        named = {"left_out": [str(one) for one in findings]}
+        told = {"prices": path.name} | named | found.honesty.to_dict() | timings
         sys.stdout.write(json_format.dumps(told) + "\n")
         return
     console = Console(highlight=False)

@@ -35,12 +35,13 @@ LEFT, RIGHT, TOP, BOTTOM = 56.0, 12.0, 12.0, 28.0
 MOST_POINTS: Final = 600
 
 
-def page(found: Honesty, source: str) -> str:
+def page(found: Honesty, source: str, left_out: Sequence[str] = ()) -> str:
     """Return the page.
 
     Args:
         found: The report.
         source: Name of the price file.
+        left_out: Which bars of it were, a heading and a line of each kind; empty where none was.
     """
     top = element(
         "header",
@@ -56,6 +57,7 @@ def page(found: Honesty, source: str) -> str:
         element("div", _scores(found), _signals(found), class_="pair"),
         _regimes(found),
         _coverage(found),
+        _left_out(left_out),
     )
     head = element(
         "head",
@@ -157,6 +159,13 @@ def _coverage(found: Honesty) -> Html:
     ]
     head = ("year", "members", "with a price", "share", "no members")
     return _card("Survivorship", _table(head, rows))
+
+
+def _left_out(lines: Sequence[str]) -> Html:
+    if not lines:
+        return Html("")
+    heading, *kinds = lines
+    return _card("Left out of the prices", join(*(element("p", one) for one in kinds)), heading)
 
 
 def _reliability(found: Honesty) -> Html:

@@ -55,15 +55,24 @@ def show(console: Console, found: Evaluated, source: str) -> None:
 
 
 def show_left_out(console: Console, findings: Sequence[Finding]) -> None:
-    """Print how many bars could not be right at their close, of which kinds, and the first of each kind."""
-    if not findings:
-        return
+    """Print which bars could not be right at their close; nothing where all could."""
+    if findings:
+        heading, *kinds = left_out(findings)
+        console.print(f"[yellow]{heading}:[/yellow]")
+        for one in kinds:
+            console.print(f"  {one}", markup=False)
+
+
+def left_out(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Say how many bars were left out, then of each kind how many, and its first."""
     bars = len({(one.ticker, one.sessions) for one in findings})
-    noun = "bar was" if bars == 1 else "bars were"
-    console.print(f"[yellow]{bars:,} {noun} left out, for they cannot be right:[/yellow]")
-    for kind, n in Counter(one.kind for one in findings).most_common():
-        first = next(one for one in findings if one.kind is kind)
-        console.print(f"  {n:,} x {kind}, first {first}", markup=False)
+    noun = "bar was left out, for it" if bars == 1 else "bars were left out, for they"
+    kinds = Counter(one.kind for one in findings).most_common()
+    firsts = [next(one for one in findings if one.kind is kind) for kind, _ in kinds]
+    return (
+        f"{bars:,} {noun} cannot be right",
+        *(f"{n:,} x {kind}, first {first}" for (kind, n), first in zip(kinds, firsts, strict=True)),
+    )
 
 
 def number(value: float, form: str) -> str:

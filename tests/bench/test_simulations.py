@@ -116,7 +116,7 @@ def test_the_win_rate_alarms_as_rarely_as_promised_and_as_soon() -> None:
 
 
 def test_the_intervals_beside_rolling_numbers_are_wrong_as_rarely_as_they_say() -> None:
-    found = intervals.findings(80)
+    found = intervals.findings(28)
     assert len(found) == 28
     assert all(one.outcome is not Outcome.MISSED for one in found)
     assert float(found[-1].measured.split()[0]) > 20  # overlapping trades taken for independent ones

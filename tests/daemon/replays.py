@@ -71,16 +71,19 @@ def short_settings(folder: Path, *, kind: str = "inline") -> Settings:
     return settings.model_copy(update={"executor": chosen})
 
 
-def short_history(exchange: Exchange) -> History:
+def short_history(exchange: Exchange, start: date = START) -> History:
     """Return the history that `forewarn replay` makes of the prices above."""
     panel = read_prices(SAMPLE_PATH)
     kept = panel.rows(0, sum(day <= END for day in panel.sessions))
-    return make_history(kept, exchange, "sample", start=START)
+    return make_history(kept, exchange, "sample", start=start)
 
 
-async def replay_short(database: Database, settings: Settings, exchange: Exchange) -> None:
+async def replay_short(
+    database: Database, settings: Settings, exchange: Exchange, start: date = START
+) -> None:
     """Replay it."""
-    await replay(short_history(exchange), exchange, settings, database, (), lambda done, total, session: None)
+    history = short_history(exchange, start)
+    await replay(history, exchange, settings, database, (), lambda done, total, session: None)
 
 
 def replayed_at(kept: Kept, kind: str, new_url: Callable[[], str], folder: Path, exchange: Exchange) -> str:

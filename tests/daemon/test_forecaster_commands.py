@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -38,7 +39,10 @@ PRICES = ("open", "high", "low", "close", "adj_close", "volume")
 
 @pytest.fixture(scope="module")
 def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(tmp_path_factory.mktemp("prices") / "prices.csv", history().rows(0, 400))
+    panel = history().rows(0, 400)
+    close = panel.close.copy()
+    close[300, 0] = 1.05 * panel.high[300, 0]
+    return write(tmp_path_factory.mktemp("prices") / "prices.csv", replace(panel, close=close))
 
 
 def run(*arguments: str) -> str:
@@ -68,6 +72,7 @@ def test_the_report_says_no_edge_in_words_and_on_the_page(prices: Path, tmp_path
     told = run("--prices", str(prices), "--html", str(page), "--members", str(members), "--trials", "3")
     assert "no edge detected" in told
     assert "after 3" in told
+    assert "1 bar was left out, for it cannot be right" in told
     for rival in ("this forecaster", "5-day reversal", "equal weight", "always up"):
         assert rival in told
     reader = Reader()
@@ -76,12 +81,14 @@ def test_the_report_says_no_edge_in_words_and_on_the_page(prices: Path, tmp_path
     assert "No edge detected" in words
     assert "hold 67% of the members of 2003" in words
     assert "5-day reversal" in words
+    assert "1 x outside_high_low, first" in words
 
 
 def test_the_same_as_json(prices: Path) -> None:
     told = json.loads(run("--prices", str(prices), "--json", "--horizon", "3", "--target", "absolute"))
     assert (told["horizon"], told["target"], told["edge"], told["coverage"]) == (3, "absolute", False, [])
     assert told["prices"] == "prices.csv"
+    assert {one.split(":")[0] for one in told["left_out"]} == {"AAPL 2004-03-12"}
 
 
 def invoke(*arguments: str) -> None:

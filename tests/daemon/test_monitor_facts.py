@@ -88,7 +88,8 @@ async def test_a_replay_looks_at_all_features_together_once_a_week(
     database = Database(f"sqlite:///{tmp_path}/weeks.db", durable=False)
     settings = short_settings(tmp_path)
     monitors = settings.monitors.model_copy(update={"window_sessions": 20})
-    await replay_short(database, settings.model_copy(update={"monitors": monitors}), exchange)
+    settings = settings.model_copy(update={"monitors": monitors})
+    await replay_short(database, settings, exchange, start=date(2004, 7, 26))
     async with database.read() as connection:
         store = ReadingStore(connection)
         looks: dict[int, str] = {}
@@ -115,7 +116,7 @@ async def test_a_reference_is_renewed_with_the_model_or_stays_the_first_ones(
 ) -> None:
     database = Database(f"sqlite:///{tmp_path}/references.db", durable=False)
     settings = referring(tmp_path, policy)
-    await replay_short(database, settings, exchange)
+    await replay_short(database, settings, exchange, start=date(2004, 7, 1))
     async with database.read() as connection:
         models = await ModelStore(connection).all()
         readings = await ReadingStore(connection).newest("drift_share", "features", END, 1)

@@ -86,7 +86,7 @@ def wishes_to_orders(
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(SESSIONS, COSTS, st.floats(1_000.0, 1e7))
 def test_no_dollar_is_made_or_lost_but_by_trading(
     sessions: list[tuple[list[tuple[str, Side, int, bool]], dict[str, float], dict[str, float]]],

@@ -86,7 +86,7 @@ LIMITS_DRAWN = st.builds(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(accounts(), views(), LIMITS_DRAWN)
 def test_no_entry_ever_exceeds_a_limit(account: Account, seen: tuple[View, ...], limits: Limits) -> None:
     orders = plan(account, seen, OPEN, DAY, limits)
