@@ -18,7 +18,7 @@ from forecaster.signals import Signal, features_of, usable_signals
 from forecaster.tier import Tier
 from forecaster.window import Window, make_window
 from market.filings_links import Links
-from market.outside import NAMES, Outside, joined
+from market.outside import NAMES, Outside, best_known, joined, unknown
 from market.panel import FIELDS, FloatArray, Panel
 
 NOTHING: Final = Outside()
@@ -66,7 +66,7 @@ class FeatureSet:
         known = market.sector_of()
         sectors = known if all(known.get(ticker) for ticker in universe) else {}
         bare = cls((), market.benchmark, sectors, outside.names, outside.links)
-        none = np.full((len(NAMES), 1, len(universe)), np.nan)
+        none = unknown(len(universe))[:, None]
         return replace(bare, signals=usable_signals(bare.window(panel, universe, none)))
 
     def window(self, panel: Panel, universe: tuple[str, ...], shares: FloatArray) -> Window:
@@ -76,14 +76,24 @@ class FeatureSet:
             panel: Bars up to that close.
             universe: The tickers.
             shares: What was told from outside by each session's close, as shares of the volume of the session
-                before it, shape (names, sessions, universe).
+                before it, shape (kept, sessions, universe).
         """
         series, tiers = market_series(panel)
-        extras = joined(panel, universe, shares, self.outside, self.links, self.sectors)
-        tiers |= dict.fromkeys(self.outside, Tier.DELAYED)
+        extras = joined(panel, universe, best_known(shares), self.outside, self.links, self.sectors)
+        tiers |= self.tiers(shares[:, -1])
         return make_window(
             panel, universe, self.benchmark, series=series, sectors=self.sectors, extras=extras, tiers=tiers
         )
+
+    def tiers(self, newest: FloatArray) -> dict[str, Tier]:
+        """Return how well what is told from outside is known by a close.
+
+        Args:
+            newest: What was told by it of some tickers, shape (kept, tickers); the worst of them counts.
+        """
+        tiers = dict.fromkeys(self.outside, Tier.DELAYED)
+        guessed = np.isnan(newest[: len(NAMES)]) & np.isfinite(best_known(newest))
+        return tiers | {name: Tier.ESTIMATED for name, of in zip(NAMES, guessed, strict=True) if of.any()}
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:

@@ -48,7 +48,7 @@ class Memory:
         set: The features.
         sessions: The sessions kept.
         bars: One array a session, shape (fields, tickers).
-        outside: What was told from outside by a session's close, shape (names, universe), as
+        outside: What was told from outside by a session's close, shape (kept, universe), as
             `market.outside`; absent where nothing was.
         features: One matrix a session, shape (universe, features).
         ranks: The same as centred ranks.
@@ -193,7 +193,7 @@ class Memory:
         return Panel(tuple(self.sessions[-count:]), self.tickers, *np.stack(newest, axis=1))
 
     def shares(self, count: int) -> FloatArray:
-        """Return what outside told by the newest `count` closes, shape (names, sessions, universe)."""
+        """Return what outside told by the newest `count` closes, shape (kept, sessions, universe)."""
         nothing = unknown(len(self.universe))
         return np.stack([self.outside.get(day, nothing) for day in self.sessions[-count:]], axis=1)
 

@@ -11,7 +11,7 @@ been judged.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
@@ -135,6 +135,21 @@ class Pipeline:
             return None
         return SessionBars(session, self.memory.bars[self.memory.sessions.index(session)])
 
+    def expecting(self, days: Sequence[SessionBars]) -> AbstractAsyncContextManager[None]:
+        """Stand around keeping a history, whose first day is the next session.
+
+        Each day asks for what was told of the session before it.
+        """
+        if not days:
+            return nullcontext()
+        return self._outside.expecting(
+            (*self.memory.sessions[-1:], *(day.session for day in days[:-1])), days[0].splits
+        )
+
+    async def prepare(self, day: SessionBars) -> None:
+        """Wait for what a session needs beside its bars; to break this off loses nothing."""
+        await self._outside.prepare(day.splits)
+
     async def fill(self, due: Due, changes: tuple[Revision, ...]) -> None:
         """Keep what came late or was corrected, known from now on; sessions that have run stay as they are.
 
@@ -185,7 +200,7 @@ class Pipeline:
             return done, await Today.recall(connection, session, done)
 
     async def _ingest(self, due: Due, day: SessionBars) -> None:
-        told = await self._outside.look()
+        told = await self._outside.look(day.splits)
 
         async def write(connection: AsyncConnection) -> dict[str, Any]:
             now = self._clock.now()

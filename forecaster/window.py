@@ -37,10 +37,11 @@ class Window:
             units, `us10y` in percent, and sector funds in USD under their sector's name.
         sectors: Sector of each ticker, "" where it is unknown; empty where none is known.
         weekdays: Weekday of each session, 0 for Monday, shape (sessions,); empty where it is unknown.
-        extras: Values per ticker by name, each of shape (tickers, sessions): `off_exchange_volume`,
-            `short_volume` (part of it), `premarket_volume` and `postmarket_volume` in shares, split-adjusted
-            like `volume`; `customer_return`, the weighted log return of a ticker's customers above their
-            sectors'.
+        extras: Values per ticker by name, each of shape (tickers, sessions). Four are fractions of the volume
+            of the session that they tell of, which at a close is the one before: `off_exchange` and `short`
+            (sold short off exchange, a part of it) of its whole volume, `premarket` and `postmarket` of what
+            was traded in its regular hours. `customer_return` is the session's own: the weighted log return
+            of a ticker's customers above their sectors'.
         tiers: Tier of each series or extra that is not exact.
     """
 

@@ -8,16 +8,15 @@ from typing import Any
 
 import aiohttp
 
-from market.bars import Bars, Row, check_rows, number
+from market.bars import Row, check_rows, number
 from market.guard import Guard
 from market.json_api import JsonApi
 from market.provider import Fetched, UnusableAnswerError
-from market.ticker_by_ticker import fetch_each
+from market.splits import Split
+from market.ticker_by_ticker import Answer, fetch_each
 
 URL = "https://eodhd.com/api/"
 SECRET_NAME = "FOREWARN_EODHD_TOKEN"  # noqa: S105 - a variable's name
-
-Split = tuple[date, float]
 
 
 class EodhdProvider:
@@ -48,20 +47,20 @@ class EodhdProvider:
         """
         async with self._api.opened() as session:
 
-            async def ask(ticker: str) -> Bars:
-                return await self._bars(session, ticker, start, end)
+            async def ask(ticker: str) -> Answer:
+                return await self._answer(session, ticker, start, end)
 
             within_s = self._guard.limits.fetch_s
             return await fetch_each(self._guard.provider, tickers, start, end, ask, within_s=within_s)
 
-    async def _bars(self, session: aiohttp.ClientSession, ticker: str, start: date, end: date) -> Bars:
+    async def _answer(self, session: aiohttp.ClientSession, ticker: str, start: date, end: date) -> Answer:
         name, since = symbol(ticker), {"from": start.isoformat()}
         range_ = {**since, "to": end.isoformat(), "period": "d"}
         rows = await self._api.get(session, f"eod/{name}", range_, ticker=ticker)
         if rows == []:
-            return {}
-        splits = await self._api.get(session, f"splits/{name}", since, ticker=ticker)
-        return check_rows(parse_bars(rows, parse_splits(splits)), start, end)
+            return Answer({})
+        splits = parse_splits(await self._api.get(session, f"splits/{name}", since, ticker=ticker))
+        return Answer(check_rows(parse_bars(rows, splits), start, end), tuple(splits))
 
 
 def symbol(ticker: str) -> str:

@@ -1,23 +1,22 @@
 """Links: suppliers and their customers, as they were known, and what the customers have done since.
 
-A report becomes usable a session after the SEC accepted it, replaces the supplier's report before and expires
-after 18 months. A name links to a ticker only where a table says so; guessing by likeness would link Apple
-Inc. to Apple Hospitality.
+A report may be used from the close of the session after the SEC accepted it, replaces the supplier's report
+before and expires after 18 months.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from market.exchange import Exchange
-from market.filings import concentrations
+from market.filings import Concentration, concentrations
+from market.filings_names import ALIASES, ticker_of
 from market.panel import FloatArray, Panel
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
@@ -25,55 +24,6 @@ EXPIRES: Final = timedelta(days=548)
 """18 months: by then the next annual report is long due."""
 
 EARLIEST_CLOSE: Final = time(13)
-
-SUFFIXES: Final = re.compile(
-    r"[,.]|\b(?:the|inc|incorporated|corp|corporation|co|company|companies|ltd|limited|llc|plc|lp|sa|ag|nv|"
-    r"group|holdings?|stores|and its (?:affiliates|subsidiaries))\b"
-)
-
-ALIASES: Final[Mapping[str, str]] = {
-    "alphabet": "GOOGL",
-    "amazon": "AMZN",
-    "amazoncom": "AMZN",
-    "amerisourcebergen": "COR",
-    "apple": "AAPL",
-    "at&t": "T",
-    "best buy": "BBY",
-    "boeing": "BA",
-    "cardinal": "CAH",
-    "cardinal health": "CAH",
-    "cencora": "COR",
-    "costco": "COST",
-    "costco wholesale": "COST",
-    "cummins": "CMI",
-    "dell": "DELL",
-    "ford": "F",
-    "ford motor": "F",
-    "general motors": "GM",
-    "google": "GOOGL",
-    "home depot": "HD",
-    "hp": "HPQ",
-    "intel": "INTC",
-    "kroger": "KR",
-    "lockheed martin": "LMT",
-    "lowe's": "LOW",
-    "mckesson": "MCK",
-    "mckesson hboc": "MCK",
-    "meta": "META",
-    "meta platforms": "META",
-    "microsoft": "MSFT",
-    "qualcomm": "QCOM",
-    "raytheon": "RTX",
-    "target": "TGT",
-    "tesla": "TSLA",
-    "t-mobile": "TMUS",
-    "verizon": "VZ",
-    "verizon communications": "VZ",
-    "walgreens": "WBA",
-    "walmart": "WMT",
-    "wal-mart": "WMT",
-}
-"""Reviewed by hand: the name without its legal form, in small letters, and today's ticker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +44,24 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Customer:
+    """A customer of a report's newest year.
+
+    Attributes:
+        told: What the report says.
+        ticker: Empty where no table has its name.
+    """
+
+    told: Concentration
+    ticker: str
+
+    @property
+    def share(self) -> float:
+        """Of the supplier's revenue, a fraction in (0, 1]."""
+        return round(self.told.percent / 100.0, 6)
+
+
+@dataclass(frozen=True, slots=True)
 class Links:
     """The customers of one report's newest year.
 
@@ -111,41 +79,63 @@ class Links:
     known_at: datetime
     expires_at: datetime
 
+    @classmethod
+    def since(cls, supplier: str, weights: Mapping[str, float], told: int, session: date) -> Links:
+        """Return the links of a report that may be used at the close of `session` and for 18 months."""
+        known_at = datetime.combine(session, time(), NEW_YORK)
+        return cls(supplier, weights, told, known_at, known_at + EXPIRES)
+
+    @property
+    def known_from(self) -> date:
+        """The first day at whose earliest possible close they count."""
+        known_at = self.known_at.astimezone(NEW_YORK)
+        return known_at.date() + timedelta(days=known_at.time() > EARLIEST_CLOSE)
+
     @property
     def coverage(self) -> float:
         """Share of the told customers that have a ticker; NaN where none is told."""
         return len(self.weights) / self.told if self.told else float("nan")
 
 
-def ticker_of(customer: str, aliases: Mapping[str, str] = ALIASES) -> str:
-    """Return a customer's ticker, empty where the table has no such name."""
-    plain = re.sub(r"\s+", " ", SUFFIXES.sub("", customer.lower())).strip(" &")
-    return aliases.get(plain, "")
+def known_from(accepted_at: datetime, exchange: Exchange) -> date:
+    """Return the first session at whose close a report may be used: the one after the day of acceptance.
 
-
-def known_from(accepted_at: datetime, exchange: Exchange) -> datetime:
-    """Return since when a report may be used: the close of the first session after the day of acceptance.
+    Args:
+        accepted_at: When the SEC accepted it, aware; its day is that of New York.
+        exchange: Whose sessions.
 
     Raises:
         ValueError: `accepted_at` is not aware.
     """
     if accepted_at.tzinfo is None:
         raise ValueError(f"acceptance at {accepted_at} has no time zone; the SEC's is America/New_York")
-    return exchange.close_at(exchange.next(accepted_at.astimezone(NEW_YORK).date()))
+    return exchange.next(accepted_at.astimezone(NEW_YORK).date())
 
 
-def links_of(report: Report, exchange: Exchange, aliases: Mapping[str, str] = ALIASES) -> Links:
-    """Read a report's customers of its newest year; a year that is not told counts as the newest."""
-    told = concentrations(report.text)
+def customers_of(report: Report, aliases: Mapping[str, str] = ALIASES) -> tuple[Customer, ...]:
+    """Read whom a report tells of its newest year; a year that is not told counts as the newest.
+
+    A share of nought, as a table may have it, is none. A company is no customer of its own.
+    """
+    told = [one for one in concentrations(report.text) if 0 < one.percent <= 100]
     newest = max((one.year for one in told if one.year is not None), default=None)
-    current = [one for one in told if one.year in (newest, None)]
+    found = ((one, ticker_of(one.customer, aliases)) for one in told if one.year in (newest, None))
+    return tuple(Customer(one, "" if ticker == report.ticker else ticker) for one, ticker in found)
+
+
+def links_of(report: Report, exchange: Exchange, customers: Sequence[Customer]) -> Links:
+    """Return the links of a report to those of its customers that have a ticker.
+
+    A customer that is told several times counts with its largest share.
+
+    Raises:
+        ValueError: The instant of acceptance is not aware.
+    """
     weights: dict[str, float] = {}
-    for one in current:
-        ticker = ticker_of(one.customer, aliases)
-        if ticker and ticker != report.ticker:
-            weights[ticker] = max(weights.get(ticker, 0.0), one.percent / 100.0)
-    known_at = known_from(report.accepted_at, exchange)
-    return Links(report.ticker, weights, len(current), known_at, report.accepted_at + EXPIRES)
+    for one in customers:
+        if one.ticker:
+            weights[one.ticker] = max(weights.get(one.ticker, 0.0), one.share)
+    return Links.since(report.ticker, weights, len(customers), known_from(report.accepted_at, exchange))
 
 
 def customer_returns(

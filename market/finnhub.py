@@ -13,7 +13,7 @@ from market.bars import Bars, Row, check_rows, number
 from market.guard import Guard
 from market.json_api import JsonApi
 from market.provider import Fetched, UnusableAnswerError
-from market.ticker_by_ticker import fetch_each
+from market.ticker_by_ticker import Answer, fetch_each
 
 URL = "https://finnhub.io/api/v1/"
 SECRET_NAME = "FOREWARN_FINNHUB_TOKEN"  # noqa: S105 - a variable's name
@@ -50,8 +50,8 @@ class FinnhubProvider:
         """
         async with self._api.opened() as session:
 
-            async def ask(ticker: str) -> Bars:
-                return await self._bars(session, ticker, start, end)
+            async def ask(ticker: str) -> Answer:
+                return Answer(await self._bars(session, ticker, start, end))
 
             within_s = self._guard.limits.fetch_s
             return await fetch_each(self._guard.provider, tickers, start, end, ask, within_s=within_s)

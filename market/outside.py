@@ -2,37 +2,41 @@
 
 Each value is a share of the session's own volume, so that a later split does not change it. FINRA posts a
 session's file at 18:00 and extended hours end four hours after the close: at a session's close the newest
-that is known is that of the session before.
+that is known is that of the session before. Where no file tells the share traded off exchange, minute bars
+may estimate it; the estimate is kept apart.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Final
 
 import numpy as np
 
-from market.exchange import Exchange
-from market.extended_hours import Minutes, day_parts
 from market.filings_links import Links, customer_extra
+from market.minute_days import MinuteDays
 from market.panel import FloatArray, Panel
-from market.short_volume import ShortVolume, Splits, off_exchange
+from market.short_volume import ShortVolume, off_exchange
 from market.short_volume_files import ShortVolumeFiles
+from market.splits import Splits
 
-OFF_EXCHANGE: Final = ("off_exchange_volume", "short_volume")
-EXTENDED: Final = ("premarket_volume", "postmarket_volume")
+OFF_EXCHANGE: Final = ("off_exchange", "short")
+EXTENDED: Final = ("premarket", "postmarket")
 NAMES: Final = (*OFF_EXCHANGE, *EXTENDED)
-"""The rows of an array of shares; the second is part of the first."""
+"""The rows of an array of shares: the first two of the whole volume, the second part of the first; the others
+of the volume in regular hours."""
+
+KEPT: Final = (*NAMES, "unexplained", "off_exchange_estimate", "estimate_r2")
+"""Those and what an estimate needs and says: the share of the volume that minutes do not explain, the share
+traded off exchange as estimated, and the R2 of the ticker's estimates on days that they had not seen."""
 
 NO_SPLITS: Final[Splits] = {}
 
 
 def unknown(tickers: int) -> FloatArray:
-    """Return shares of which nothing is known, shape (names, tickers)."""
-    return np.full((len(NAMES), tickers), np.nan)
+    """Return shares of which nothing is known, shape (kept, tickers)."""
+    return np.full((len(KEPT), tickers), np.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +45,13 @@ class Outside:
 
     Attributes:
         files: FINRA's daily files; None where nobody gives them.
-        minutes: Minute bars with extended hours; None where there are none.
-        exchange: Whose sessions; None where nothing needs them.
+        minutes: Minute bars; None where there are none.
         splits: Of each ticker, all up to the day on which its past was told; a ticker not in it is unknown.
         links: Who is whose customer.
     """
 
     files: ShortVolumeFiles | None = None
-    minutes: Minutes | None = None
-    exchange: Exchange | None = None
+    minutes: MinuteDays | None = None
     splits: Splits = field(default_factory=dict)
     links: tuple[Links, ...] = ()
 
@@ -58,33 +60,55 @@ class Outside:
         """What it can tell, of `NAMES`."""
         return (OFF_EXCHANGE if self.files else ()) + (EXTENDED if self.minutes else ())
 
-    async def shares(self, bars: Panel, splits: Splits | None = None) -> FloatArray:
-        """Return what is told of one session, shape (names, tickers); NaN where nothing is.
+    @property
+    def estimates(self) -> bool:
+        """Whether what files do not tell may be estimated: from what they have told, and minutes."""
+        return self.files is not None and self.minutes is not None
 
-        No file is asked for while the splits of no ticker are told: nothing could be read from it.
+    async def shares(self, bars: Panel, splits: Splits | None = None) -> FloatArray:
+        """Return what is told of one session, shape (kept, tickers); NaN where nothing is, estimates too.
 
         Args:
             bars: The session's.
             splits: By which its volume differs from raw shares; None takes the files'.
 
         Raises:
+            ShortVolumeError: A file of FINRA's is at fault.
+            MinuteFileError: One of minutes is.
+            ProviderError: Something did not come.
+        """
+        out = unknown(len(bars.tickers))
+        out[: len(OFF_EXCHANGE)] = await self.of_files(bars, splits)
+        out[len(OFF_EXCHANGE) : len(NAMES) + 1] = await self.of_minutes(bars)
+        return out
+
+    async def of_files(self, bars: Panel, splits: Splits | None = None) -> FloatArray:
+        """Return the rows `OFF_EXCHANGE` of one session, as `shares` does.
+
+        No file is asked for while the splits of no ticker are told: nothing could be read from it.
+
+        Raises:
             ShortVolumeError: A file is at fault.
             ProviderError: It did not come.
         """
-        (session,) = bars.sessions
-        out = unknown(len(bars.tickers))
         splits = self.splits if splits is None else splits
-        if (
-            self.files
-            and not splits.keys().isdisjoint(bars.tickers)
-            and (found := await self.files.of(session)) is not None
-        ):
-            out[:2] = off_exchange_shares(found, bars, splits)
-        if self.minutes and self.exchange:
-            out[2:] = await asyncio.to_thread(
-                extended_shares, self.minutes, self.exchange, session, bars.tickers
-            )
-        return out
+        found = None
+        if self.files and not splits.keys().isdisjoint(bars.tickers):
+            found = await self.files.of(bars.sessions[0])
+        if found is None:
+            return np.full((len(OFF_EXCHANGE), len(bars.tickers)), np.nan)
+        return off_exchange_shares(found, bars, splits)
+
+    async def of_minutes(self, bars: Panel) -> FloatArray:
+        """Return the rows `EXTENDED` of one session and the one after them, as `shares` does.
+
+        Raises:
+            MinuteFileError: A file is at fault.
+            ProviderError: They did not come.
+        """
+        if self.minutes is None:
+            return np.full((len(EXTENDED) + 1, len(bars.tickers)), np.nan)
+        return await self.minutes.of(bars.sessions[0], bars.tickers)
 
 
 def off_exchange_shares(found: ShortVolume, bars: Panel, splits: Splits) -> FloatArray:
@@ -95,14 +119,12 @@ def off_exchange_shares(found: ShortVolume, bars: Panel, splits: Splits) -> Floa
     return np.where(np.isfinite(shares), shares, np.nan)
 
 
-def extended_shares(
-    minutes: Minutes, exchange: Exchange, session: date, tickers: tuple[str, ...]
-) -> FloatArray:
-    """Return the volume before the open and after the close over the session's, shape (2, tickers)."""
-    parts = day_parts(minutes, exchange, (session,), tickers)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        shares = np.concatenate([parts.premarket, parts.postmarket]) / parts.regular
-    return np.where(np.isfinite(shares), shares, np.nan)
+def best_known(shares: FloatArray) -> FloatArray:
+    """Return the rows `NAMES` of shares of shape (kept, ...), the estimate where its value is not told."""
+    out = shares[: len(NAMES)].copy()
+    estimate = shares[KEPT.index("off_exchange_estimate")]
+    out[0] = np.where(np.isnan(out[0]), estimate, out[0])
+    return out
 
 
 def joined(
@@ -123,13 +145,8 @@ def joined(
         links: Who is whose customer; without any there is no `customer_return`.
         sectors: Sector by ticker.
     """
-    told = in_volume(shares, panel.columns(universe).volume)
+    told = dict(zip(NAMES, shares, strict=True))
     extras = {name: told[name] for name in names}
     if links:
         extras["customer_return"] = customer_extra(links, panel, universe, sectors)
     return extras
-
-
-def in_volume(shares: FloatArray, volume: FloatArray) -> Mapping[str, FloatArray]:
-    """Return shares, shape (names, sessions, tickers), as volumes in the unit of a panel's, by name."""
-    return {name: one * volume for name, one in zip(NAMES, shares, strict=True)}

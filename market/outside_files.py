@@ -1,22 +1,26 @@
-"""Files of facts beside the bars: splits, minute bars, and who is whose customer."""
+"""Files of facts beside the bars: splits, and who is whose customer."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+import csv
+import io
+import math
+import os
+from collections.abc import Iterable
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from market.extended_hours import MinuteError, Minutes
-from market.filings_links import EXPIRES, Links
-from market.short_volume import Splits
+from market.filings_links import Links
+from market.splits import Splits
 
-NEW_YORK: Final = ZoneInfo("America/New_York")
+CUSTOMERS: Final = ("supplier", "customer", "share", "known_from")
+TICKERS: Final = dict.fromkeys(("ticker", "supplier", "customer"), pa.string())
+"""Columns that are text whatever a CSV's cells look like: TRUE and NA are tickers."""
 
 
 class OutsideFileError(ValueError):
@@ -42,49 +46,101 @@ def read_splits(path: Path) -> Splits:
     return {ticker: tuple(sorted(splits)) for ticker, splits in out.items()}
 
 
-def read_minutes(path: Path) -> Minutes:
-    """Read minute bars: `ticker`, `start` (with a time zone, or UTC) and `volume` in shares.
-
-    Raises:
-        OutsideFileError: The file or a bar is at fault.
-    """
-    table = _table(path, ("ticker", "start", "volume"))
-    try:
-        starts = table.column("start").cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us"))
-        return Minutes(
-            np.array(table.column("ticker").cast(pa.string()).to_pylist(), dtype=np.str_),
-            np.asarray(starts.to_numpy(zero_copy_only=False), dtype="datetime64[us]"),
-            np.asarray(table.column("volume").cast(pa.float64()).to_numpy(zero_copy_only=False)),
-        )
-    except (MinuteError, pa.ArrowException) as error:
-        raise OutsideFileError(f"{path}: {error}") from error
-
-
 def read_customers(path: Path) -> tuple[Links, ...]:
     """Read who is whose customer: `supplier`, `customer`, `share` of the supplier's revenue, `known_from`.
 
-    `known_from` is the first session before whose close the report may be used. Rows of one supplier and day
-    are one report, which replaces the one before and holds for 18 months.
+    `known_from` is the first session at whose close the report may be used. Rows of one supplier and day are
+    one report, which replaces the one before and holds for 18 months. A report that links to nobody ends the
+    links before it: it is one row whose `customer` and `share` are empty.
 
     Raises:
         OutsideFileError: The file or a row is at fault.
     """
     reports: dict[tuple[str, date], dict[str, float]] = {}
-    columns = ("supplier", "customer", "share", "known_from")
-    for place, (supplier, customer, share, known) in enumerate(_rows(path, columns), start=1):
-        if not (isinstance(share, int | float) and 0 < share <= 1):
+    silent: set[tuple[str, date]] = set()
+    for place, (supplier, customer, share, known) in enumerate(_rows(path, CUSTOMERS), start=1):
+        report = str(supplier), _day(path, place, "known_from", known)
+        weights = reports.setdefault(report, {})
+        if supplier and not customer and (share is None or math.isnan(share)):
+            silent.add(report)
+        elif not (isinstance(share, int | float) and 0 < share <= 1):
             raise OutsideFileError(f"{path}: row {place}: share {share!r} is no fraction in (0, 1]")
-        if not (supplier and customer) or supplier == customer:
+        elif not (supplier and customer) or supplier == customer:
             raise OutsideFileError(
                 f"{path}: row {place}: supplier {supplier!r} and customer {customer!r}; name two tickers"
             )
-        day = _day(path, place, "known_from", known)
-        reports.setdefault((str(supplier), day), {})[str(customer)] = float(share)
-    out = []
-    for (supplier, day), weights in sorted(reports.items()):
-        known_at = datetime.combine(day, time(), NEW_YORK)
-        out.append(Links(supplier, weights, len(weights), known_at, known_at + EXPIRES))
-    return tuple(out)
+        elif weights.setdefault(str(customer), float(share)) != share:
+            raise OutsideFileError(
+                f"{path}: row {place}: {supplier} and {customer} of {report[1]} have two shares, "
+                f"{weights[str(customer)]} and {share}; keep one row"
+            )
+        if report in silent and weights:
+            raise OutsideFileError(
+                f"{path}: row {place}: the report of {supplier} from {report[1]} has customers and a row "
+                "without one; delete that row"
+            )
+    return tuple(
+        Links.since(supplier, weights, len(weights), day)
+        for (supplier, day), weights in sorted(reports.items())
+    )
+
+
+def write_customers(path: Path, links: Iterable[Links]) -> int:
+    """Write who is whose customer, as `read_customers` reads it, whole or not at all; return the rows.
+
+    Of two reports of one supplier with one `known_from` the later one holds.
+
+    Args:
+        path: CSV or Parquet, by its suffix; an older file is replaced.
+        links: Of any reports.
+
+    Raises:
+        OutsideFileError: The suffix is neither, or the file cannot be written.
+    """
+    reports = {(one.supplier, one.known_from): one for one in sorted(links, key=lambda one: one.known_at)}
+    rows: list[tuple[Any, ...]] = []
+    for (supplier, day), one in sorted(reports.items()):
+        rows += [(supplier, customer, share, day) for customer, share in sorted(one.weights.items())]
+        rows += [] if one.weights else [(supplier, None, None, day)]
+    file = _parquet(rows) if check_writable(path).suffix == ".parquet" else _csv(rows)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with beside.open("wb") as out:
+            out.write(file)
+            out.flush()
+            os.fsync(out.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise OutsideFileError(f"{path}: cannot be written: {error.strerror}") from error
+    return len(rows)
+
+
+def check_writable(path: Path) -> Path:
+    """Return the path of a customers file to be; asked before long work.
+
+    Raises:
+        OutsideFileError: The suffix is neither .csv nor .parquet, or its folder is missing.
+    """
+    if path.suffix not in {".csv", ".parquet"}:
+        raise OutsideFileError(f"{path}: {path.suffix or 'no suffix'} is none; use .csv or .parquet")
+    if not path.parent.is_dir():
+        raise OutsideFileError(f"{path}: there is no folder {path.parent}; make it, or name another file")
+    return path
+
+
+def _csv(rows: list[tuple[Any, ...]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([CUSTOMERS, *rows])
+    return text.getvalue().encode()
+
+
+def _parquet(rows: list[tuple[Any, ...]]) -> bytes:
+    kinds = (pa.string(), pa.string(), pa.float64(), pa.date32())
+    columns = [pa.array([row[i] for row in rows], kind) for i, kind in enumerate(kinds)]
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays(columns, names=list(CUSTOMERS)), out)
+    return out.getvalue()
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
@@ -94,7 +150,7 @@ def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
 
 def _table(path: Path, columns: tuple[str, ...]) -> pa.Table:
     try:
-        table = pq.read_table(path) if path.suffix == ".parquet" else pacsv.read_csv(path)
+        table = pq.read_table(path) if path.suffix == ".parquet" else _read_csv(path)
     except FileNotFoundError as error:
         raise OutsideFileError(f"{path}: there is no such file; check the path") from error
     except (OSError, pa.ArrowException) as error:
@@ -105,6 +161,10 @@ def _table(path: Path, columns: tuple[str, ...]) -> pa.Table:
             f"{path}: column {absent[0]!r} is missing among {', '.join(table.column_names) or 'none'}"
         )
     return table
+
+
+def _read_csv(path: Path) -> pa.Table:
+    return pacsv.read_csv(path, convert_options=pacsv.ConvertOptions(column_types=TICKERS))
 
 
 def _day(path: Path, place: int, name: str, value: object) -> date:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
 from market.panel import Panel
+from market.splits import Splits
 
 
 class ProviderError(Exception):
@@ -63,11 +64,14 @@ class Fetched:
         failed: (ticker, reason) of each ticker that failed.
         sources: (ticker, provider) of each ticker with bars, told by a chain; a ticker's bars are all of one
             provider.
+        splits: Those from the first session asked for up to today, of each ticker of which the provider tells
+            them; by them its volume differs from raw shares.
     """
 
     panel: Panel
     failed: tuple[tuple[str, str], ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
+    splits: Splits = field(default_factory=dict)
 
 
 class PriceProvider(Protocol):

@@ -20,6 +20,7 @@ from market.provider import (
     ProviderTimeoutError,
     TransientProviderError,
 )
+from market.splits import Split
 from market.timer import MachineTimer, Timer
 
 
@@ -101,6 +102,7 @@ class ProviderChain:
         wanted = tuple(dict.fromkeys(tickers))
         missing, reasons = wanted, dict.fromkeys(wanted, "")
         bars: dict[str, tuple[str, Bars]] = {}
+        splits: dict[str, Sequence[Split]] = {}
         failures: list[ProviderError] = []
         for source in self._sources:
             try:
@@ -115,6 +117,9 @@ class ProviderChain:
             for ticker, found in _bars_of(fetched.panel).items():
                 if end in found or ticker not in bars:
                     bars[ticker] = (source.name, found)
+                    splits.pop(ticker, None)
+                    if ticker in fetched.splits:
+                        splits[ticker] = fetched.splits[ticker]
             late = _came(fetched.panel, end) == 0
             missing = tuple(ticker for ticker in missing if end not in bars.get(ticker, ("", {}))[1])
             if not missing or (late and self._is_patient(end)):
@@ -123,7 +128,8 @@ class ProviderChain:
             raise _together(failures) from failures[-1]
         failed = tuple((ticker, reasons[ticker][2:] or "no bars") for ticker in wanted if ticker not in bars)
         panel = panel_of(wanted, {ticker: found for ticker, (_, found) in bars.items()})
-        return Fetched(panel, failed, tuple((ticker, bars[ticker][0]) for ticker in wanted if ticker in bars))
+        sources = tuple((ticker, bars[ticker][0]) for ticker in wanted if ticker in bars)
+        return Fetched(panel, failed, sources, splits)
 
     async def _ask(self, source: Source, tickers: tuple[str, ...], start: date, end: date) -> Fetched:
         async with self._asking(source.name, end) as asked:

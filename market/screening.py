@@ -20,16 +20,24 @@ from market.quality import OUTSIDE, STALE_SESSIONS, TRADED, Finding, Kind, Told,
 from market.quality_dividends import LEAST_YIELD, USUAL
 from market.quality_finding import BoolArray
 from market.quality_levels import HUNDRED, LEAST_GAP, LEAST_JUMP, UNIT_SLACK
+from market.splits import Splits, split_grid
+
+NOT_TOLD: Final[Splits] = {}
 
 SCREENED: Final = 63
 """Sessions that a bar is held against, its own included: they tell what is ordinary for its ticker."""
 
 
-def screen(panel: Panel) -> tuple[Panel, tuple[Finding, ...]]:
+def screen(
+    panel: Panel, splits: Splits = NOT_TOLD, *, only: BoolArray | None = None
+) -> tuple[Panel, tuple[Finding, ...]]:
     """Return a history without the bars that could not be right at their own close, and why not.
 
     Args:
         panel: The bars as they were told.
+        splits: Those that were told with them; each counts from its own session on.
+        only: The bars that are judged, shape (sessions, tickers), the others tell what is ordinary; None
+            judges all.
 
     Returns:
         The panel with the bars left out as NaN, and what was found of each of them, in the order of session
@@ -37,11 +45,13 @@ def screen(panel: Panel) -> tuple[Panel, tuple[Finding, ...]]:
     """
     bad = np.zeros(panel.close.shape, np.bool_)
     findings: list[Finding] = []
-    suspects = _suspects(panel)
+    grid = split_grid(splits, panel)
+    suspects = _suspects(panel, grid) & (True if only is None else only)
     for column in np.flatnonzero(suspects.any(axis=0)).tolist():
         own = panel.columns((panel.tickers[column],))
         for row in np.flatnonzero(suspects[:, column]).tolist():
-            found = list(_of_newest(own.rows(max(row + 1 - SCREENED, 0), row + 1)))
+            rows = slice(max(row + 1 - SCREENED, 0), row + 1)
+            found = list(_of_newest(own.rows(rows.start, rows.stop), grid[rows, column, None]))
             bad[row, column] = bool(found)
             findings += found
     place = {ticker: i for i, ticker in enumerate(panel.tickers)}
@@ -50,20 +60,26 @@ def screen(panel: Panel) -> tuple[Panel, tuple[Finding, ...]]:
     return Panel(panel.sessions, panel.tickers, *fields), tuple(findings)
 
 
-def _of_newest(window: Panel) -> Iterator[Finding]:
+def _of_newest(window: Panel, splits: FloatArray) -> Iterator[Finding]:
     """Find what is wrong with the newest bar of one ticker's window."""
     newest: tuple[date, ...] = window.sessions[-1:]
-    for one in check(Told(window)).findings:
+    for one in check(Told(window, splits=splits)).findings:
         if one.kind is not Kind.MISSING and one.sessions[-1:] == newest:
             yield replace(one, sessions=newest)
 
 
-def _suspects(panel: Panel) -> BoolArray:
+def _suspects(panel: Panel, splits: FloatArray) -> BoolArray:
     """Return the bars of which a fault could be found: every other one is right without a look at it."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(
             ~np.isnan(panel.close)
-            & (_contradicts(panel) | _untraded(panel) | _repeats(panel) | _jumped(panel) | _stepped(panel))
+            & (
+                _contradicts(panel)
+                | _untraded(panel)
+                | _repeats(panel)
+                | _jumped(panel, splits)
+                | _stepped(panel)
+            )
         )
 
 
@@ -88,11 +104,12 @@ def _repeats(panel: Panel) -> BoolArray:
     return np.asarray(_recent(same, STALE_SESSIONS - 1) == STALE_SESSIONS - 1)
 
 
-def _jumped(panel: Panel) -> BoolArray:
+def _jumped(panel: Panel, splits: FloatArray) -> BoolArray:
     """Within the window the price jumped so far that another unit or a split may explain it."""
     before = _before(panel.close)
     close, open_ = np.abs(np.log(panel.close / before)), np.abs(np.log(panel.open / before))
-    jumps = (close >= LEAST_JUMP) & ((open_ >= LEAST_GAP) | (close >= HUNDRED - UNIT_SLACK))
+    told = (splits > 0).any(axis=0)  # whatever gap or range: a told split explains it by the closes alone
+    jumps = (close >= LEAST_JUMP) & ((open_ >= LEAST_GAP) | (close >= HUNDRED - UNIT_SLACK) | told)
     return _recent(jumps, SCREENED - 1) > 0
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import gzip
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cache
@@ -23,15 +23,13 @@ import numpy as np
 
 from market.observations import Observation
 from market.panel import FloatArray, Panel
+from market.splits import Splits, shares_since
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 POSTED: Final = time(18)
 """By then the file of the day is there."""
 
 HEADER: Final = ("Date", "Symbol", "ShortVolume", "ShortExemptVolume", "TotalVolume", "Market")
-
-Splits = Mapping[str, Sequence[tuple[date, float]]]
-"""By ticker: first session in new shares, new shares for an old one. One without splits has an empty row."""
 
 
 class ShortVolumeError(ValueError):
@@ -175,7 +173,7 @@ def off_exchange(
         place = {ticker: i for i, ticker in enumerate(one.tickers)}
         for column, ticker in enumerate(panel.tickers):
             if ticker in place and ticker in splits:
-                factor = math.prod(ratio for day, ratio in splits[ticker] if day > one.session)
+                factor = shares_since(splits[ticker], one.session)
                 total[row[one.session], column] = one.total[place[ticker]] * factor
                 short[row[one.session], column] = one.short[place[ticker]] * factor
     beyond = total > panel.volume

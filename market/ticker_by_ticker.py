@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 from market.bars import Bars, panel_of
 from market.provider import (
@@ -14,14 +16,33 @@ from market.provider import (
     TransientProviderError,
     UnknownTickerError,
 )
+from market.splits import Split
 
-Ask = Callable[[str], Awaitable[Bars]]
+T = TypeVar("T")
+
+Ask = Callable[[str], Awaitable[T]]
+
+Outcomes = dict[str, T | TransientProviderError | UnknownTickerError]
+"""What came of each ticker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a provider tells of one ticker.
+
+    Attributes:
+        bars: Its bars.
+        splits: Those since the first session asked for; None where the provider does not tell them.
+    """
+
+    bars: Bars
+    splits: tuple[Split, ...] | None = None
 
 
 async def fetch_each(
-    provider: str, tickers: Sequence[str], start: date, end: date, ask: Ask, *, within_s: float
+    provider: str, tickers: Sequence[str], start: date, end: date, ask: Ask[Answer], *, within_s: float
 ) -> Fetched:
-    """Ask for each ticker's bars and put together what came.
+    """Ask for each ticker's bars and splits and put together what came.
 
     Args:
         provider: Who is asked, for messages.
@@ -37,12 +58,14 @@ async def fetch_each(
         PermanentProviderError: The provider will not answer whoever asks for what; the others are not asked.
     """
     wanted = tuple(dict.fromkeys(tickers))
-    outcomes = await _ask_all(wanted, ask, within_s)
-    bars = {ticker: found for ticker, found in outcomes.items() if isinstance(found, dict) and found}
+    outcomes = await ask_each(wanted, ask, within_s=within_s)
+    answers = {
+        ticker: found for ticker, found in outcomes.items() if isinstance(found, Answer) and found.bars
+    }
     failed = {
         ticker: _reason(found) if isinstance(found, Exception) else f"{provider} has no bars {start} to {end}"
         for ticker, found in outcomes.items()
-        if not (isinstance(found, dict) and found)
+        if ticker not in answers
     }
     answered = [ticker for ticker, found in outcomes.items() if not isinstance(found, TransientProviderError)]
     if wanted and not answered:
@@ -50,13 +73,24 @@ async def fetch_each(
         raise (ProviderTimeoutError if late else TransientProviderError)(
             f"{provider} answered for none of {len(wanted)} tickers ({wanted[0]}: {failed[wanted[0]]})"
         )
-    return Fetched(panel_of(wanted, bars), tuple(failed.items()))
+    panel = panel_of(wanted, {ticker: one.bars for ticker, one in answers.items()})
+    splits = {ticker: one.splits for ticker, one in answers.items() if one.splits is not None}
+    return Fetched(panel, tuple(failed.items()), splits=splits)
 
 
-async def _ask_all(
-    tickers: tuple[str, ...], ask: Ask, within_s: float
-) -> dict[str, Bars | TransientProviderError | UnknownTickerError]:
-    async def one(ticker: str) -> Bars | TransientProviderError | UnknownTickerError:
+async def ask_each(tickers: Sequence[str], ask: Ask[T], *, within_s: float) -> Outcomes[T]:
+    """Ask for tickers at once and return what came of each; one without an answer in time has failed.
+
+    Args:
+        tickers: What is asked for, each once.
+        ask: Asks for one ticker; a guard of its own says how many at once.
+        within_s: Seconds to wait for all.
+
+    Raises:
+        PermanentProviderError: The provider will not answer whoever asks for what; the others are not asked.
+    """
+
+    async def one(ticker: str) -> T | TransientProviderError | UnknownTickerError:
         try:
             return await ask(ticker)
         except (TransientProviderError, UnknownTickerError) as error:

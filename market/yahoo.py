@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from market.bars import Bars, Row, check_rows
+from market.bars import Row, check_rows
 from market.guard import Guard
 from market.panel import FIELDS
 from market.provider import (
@@ -22,7 +23,8 @@ from market.provider import (
     UnknownTickerError,
     UnusableAnswerError,
 )
-from market.ticker_by_ticker import fetch_each
+from market.splits import Split
+from market.ticker_by_ticker import Answer, fetch_each
 
 if TYPE_CHECKING:
     from market.yahoo_session import YahooSession
@@ -36,6 +38,7 @@ COLUMNS = {
     "adj_close": "Adj Close",
     "volume": "Volume",
 }
+SPLITS = "Stock Splits"
 
 
 class YahooProvider:
@@ -68,10 +71,10 @@ class YahooProvider:
         try:
             wire = await loop.run_in_executor(pool, self._wired) if tickers else None
 
-            async def ask(ticker: str) -> Bars:
-                def once() -> asyncio.Future[Bars]:
+            async def ask(ticker: str) -> Answer:
+                def once() -> asyncio.Future[Answer]:
                     assert wire is not None  # noqa: S101 - there is a ticker, so there is a wire
-                    return loop.run_in_executor(pool, wire.bars, ticker, start, end)
+                    return loop.run_in_executor(pool, wire.answer, ticker, start, end)
 
                 return await self._guard.call(ticker, once)
 
@@ -104,8 +107,8 @@ class _Wire:
         self._data = type.__call__(YfData, session=self._session)  # not the one that all of the process share
         self._history = PriceHistory
 
-    def bars(self, ticker: str, start: date, end: date) -> Bars:
-        """Return one ticker's bars.
+    def answer(self, ticker: str, start: date, end: date) -> Answer:
+        """Return one ticker's bars and splits.
 
         Raises:
             ProviderError: They did not come.
@@ -120,7 +123,7 @@ class _Wire:
                 start=(start - timedelta(days=1)).isoformat(),
                 interval="1d",
                 auto_adjust=False,
-                actions=False,
+                actions=True,
                 timeout=None,
             )
         except ProviderError:
@@ -131,7 +134,7 @@ class _Wire:
             raise UnknownTickerError(str(error)) from error
         except Exception as error:  # whatever yfinance stumbles over is in the answer
             raise UnusableAnswerError(f"yfinance cannot read it: {type(error).__name__}: {error}") from error
-        return check_rows(_rows(frame), start, end)
+        return Answer(check_rows(_rows(frame), start, end), _splits(frame, start))
 
 
 def _rows(frame: Any) -> list[Row]:  # noqa: ANN401  (an untyped pandas frame)
@@ -143,3 +146,15 @@ def _rows(frame: Any) -> list[Row]:  # noqa: ANN401  (an untyped pandas frame)
         raise UnusableAnswerError(f"the answer lacks the columns {', '.join(missing)}")
     values = np.array(frame[[COLUMNS[name] for name in FIELDS]], dtype=np.float64)
     return [(stamp.date(), tuple(row)) for stamp, row in zip(frame.index, values.tolist(), strict=True)]
+
+
+def _splits(frame: Any, start: date) -> tuple[Split, ...] | None:  # noqa: ANN401
+    """Return the splits from a day on, those after the newest bar among them."""
+    if frame is None or frame.empty or SPLITS not in frame.columns:
+        return None
+    told = zip(frame.index, np.array(frame[SPLITS], dtype=np.float64).tolist(), strict=True)
+    return tuple(
+        (stamp.date(), ratio)
+        for stamp, ratio in told
+        if stamp.date() >= start and 0 < ratio < math.inf and ratio != 1
+    )

@@ -92,6 +92,7 @@ class Live:
         due_s: When the session was due; NaN where that was before there was anything to run it.
         forecast_s: When its forecasts were stored.
         requests: One for each provider that is asked over the network.
+        beside: Who is asked for something else than prices: of these only the requests are read.
     """
 
     now_s: float
@@ -104,6 +105,7 @@ class Live:
     due_s: float
     forecast_s: float
     requests: tuple[Requests, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 def live_readings(session: date, live: Live, limits: WatchSettings) -> tuple[Reading, ...]:
@@ -118,6 +120,8 @@ def live_readings(session: date, live: Live, limits: WatchSettings) -> tuple[Rea
     readings: list[Reading] = []
     for place, name in enumerate(live.providers):
         readings += _provider(session, name, live, limits, is_fallback=place > 0)
+    for name in live.beside:
+        readings += _requests(session, name, live, limits)
     for name in live.channels:
         readings += _channel(session, name, live, limits)
     readings.append(_share(session, "job_failure_rate", "sessions", live.stumbled, live.sessions, limits))
@@ -145,16 +149,20 @@ def _provider(
         _share(session, "failure_rate", subject, len(failed), len(asked), limits),
         staleness_reading(session, subject, _age(own, live.now_s), limit_s=limits.provider_stale_s),
     ]
-    readings += [
-        _share(session, "request_failure_rate", subject, took.failed, took.asked, limits)
-        for took in live.requests
-        if took.provider == name
-    ]
+    readings += _requests(session, name, live, limits)
     if is_fallback:
         every = {call.session for call in live.calls}
         served = {call.session for call in own if call.outcome is Outcome.OK}
         readings.append(_share(session, "fallback_rate", subject, len(served), len(every), limits))
     return readings
+
+
+def _requests(session: date, name: str, live: Live, limits: WatchSettings) -> list[Reading]:
+    return [
+        _share(session, "request_failure_rate", f"provider:{name}", took.failed, took.asked, limits)
+        for took in live.requests
+        if took.provider == name
+    ]
 
 
 def _latencies(calls: Sequence[Call]) -> FloatArray:

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from backtest.leaks.record import SHARES, Record, copied, rebuilt
+from backtest.leaks.record import Record, copied, rebuilt
 from market.filings_links import Links
 from market.membership import Membership
 from market.panel import FIELDS, FloatArray
@@ -63,16 +63,14 @@ def late_changed(record: Record, t: int) -> Record:
 
 def restated(record: Record, t: int) -> Record:
     """A split and a dividend after the session have restated every other ticker's bars up to it."""
-    fields, extras = copied(record.panel), {name: np.array(x) for name, x in record.extras.items()}
+    fields = copied(record.panel)
     places = {ticker: i for i, ticker in enumerate(record.panel.tickers)}
     columns = [places[ticker] for ticker in record.universe[::2]]
     for name in ("open", "high", "low", "close"):
         fields[name][:, columns] *= SPLIT
     fields["adj_close"][:, columns] *= SPLIT * SPLIT
     fields["volume"][:, columns] /= SPLIT
-    for name in (name for name in extras if name.endswith(SHARES)):
-        extras[name][:, ::2] /= SPLIT
-    return replace(record, panel=rebuilt(record.panel, fields), extras=extras)
+    return replace(record, panel=rebuilt(record.panel, fields))
 
 
 def members_changed(record: Record, t: int) -> Record:

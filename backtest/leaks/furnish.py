@@ -74,7 +74,12 @@ def furnished(
         links=_links(bare),
         membership=_membership(bare, rng),
     )
-    made_up = ("sectors", "sector funds", "off-exchange, short and after-hours volume", "customers' returns")
+    made_up = (
+        "sectors",
+        "sector funds",
+        "shares traded off exchange, short and after hours",
+        "customers' returns",
+    )
     return record, (*absent, *made_up, "reported figures", "index membership")
 
 
@@ -92,12 +97,12 @@ def _beside(panel: Panel, more: Mapping[str, FloatArray], name: str) -> FloatArr
 
 def _extras(stocks: Panel, rng: np.random.Generator) -> dict[str, FloatArray]:
     shape = stocks.volume.shape
-    off_exchange = stocks.volume * rng.uniform(0.2, 0.6, shape)
+    off_exchange = rng.uniform(0.2, 0.6, shape)
     return {
-        "off_exchange_volume": off_exchange,
-        "short_volume": off_exchange * rng.uniform(0.3, 0.6, shape),
-        "premarket_volume": stocks.volume * rng.uniform(0.0, 0.05, shape),
-        "postmarket_volume": stocks.volume * rng.uniform(0.0, 0.08, shape),
+        "off_exchange": off_exchange,
+        "short": off_exchange * rng.uniform(0.3, 0.6, shape),
+        "premarket": rng.uniform(0.0, 0.05, shape),
+        "postmarket": rng.uniform(0.0, 0.08, shape),
         "customer_return": 0.01 * rng.standard_normal(shape),
     }
 

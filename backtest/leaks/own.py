@@ -134,15 +134,15 @@ def reports() -> Subject:
 
 def outside() -> Subject:
     """What is told beside the bars, joined to sessions as for the features: shares of volume, customers."""
+    columns = (*NAMES, "customer_return")
 
     def told(record: Record) -> FloatArray:
-        shares = np.stack([record.extras[name] for name in NAMES]) / record.stocks.volume
+        shares = np.stack([record.extras[name] for name in NAMES])
         args = (record.panel, record.universe, shares, NAMES, record.links, record.sectors)
         found = market_outside.joined(*args)
-        volumes = [found[name] / record.stocks.volume for name in NAMES]
-        return np.stack([*volumes, found["customer_return"]], axis=-1)
+        return np.stack([found[name] for name in columns], axis=-1)
 
-    return Subject("told from outside", told, columns=(*NAMES, "customer_return"))
+    return Subject("told from outside", told, columns=columns)
 
 
 def members() -> Subject:

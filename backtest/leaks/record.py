@@ -26,8 +26,6 @@ Join = Callable[[Panel], Mapping[str, FloatArray]]
 """Takes a panel and returns the market-wide series in it, as known at each session's close."""
 
 CLOSE: Final = time(16, tzinfo=ZoneInfo("America/New_York"))
-SHARES: Final = "_volume"
-"""Extras whose name ends so are numbers of shares: a split multiplies them."""
 
 
 def no_series(_: Panel) -> Mapping[str, FloatArray]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from daemon.cli.alerts import alerts
+from daemon.cli.customers import customers
 from daemon.cli.db import db
 from daemon.cli.forecaster import forecaster
 from daemon.cli.model import model
@@ -30,6 +31,7 @@ app.add_typer(alerts, name="alerts")
 app.add_typer(rules, name="rules")
 app.add_typer(db, name="db")
 app.add_typer(monitor, name="monitor")
+app.command()(customers)
 
 
 @app.command()

@@ -25,6 +25,8 @@ def exit_code(error: Exception) -> int | None:
     from daemon.web.server import ServerError
     from market.exchange import ExchangeError
     from market.fact_table import UniverseError
+    from market.filings_source import FilingsError
+    from market.minute_files import MinuteFileError
     from market.outside_files import OutsideFileError
     from market.price_file import PriceFileError
     from trading.gate import GateError
@@ -36,6 +38,8 @@ def exit_code(error: Exception) -> int | None:
         | DataFileError
         | DatabaseError
         | ExchangeError
+        | MinuteFileError
+        | FilingsError
         | OriginError
         | OutsideFileError
         | PriceFileError

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
 
@@ -23,17 +24,26 @@ from daemon.feature_set import FeatureSet
 from daemon.outside_desk import make_outside
 from daemon.price_series import to_forecast
 from forecaster.features import FEATURES, LONGEST_LOOKBACK, Feature, Tier, feature_matrix
-from forecaster.window import Window
+from forecaster.features.feature import MARKET, SECTOR_FUND
+from forecaster.window import BARS, Window
 from market.exchange import load_exchange
-from market.outside import Outside, unknown
+from market.outside import EXTENDED, NAMES, OFF_EXCHANGE, Outside, unknown
+from market.outside_estimate import R2, UNEXPLAINED, estimated
 from market.panel import FloatArray, Panel
 from market.price_file import PriceFileError, read_prices
 from market.sample import SAMPLE_PATH
+from market.short_volume_estimate import LEARNT_DAYS, LEAST_R2
 
 STYLE: Final = {Tier.EXACT: "green", Tier.DELAYED: "yellow", Tier.ESTIMATED: "yellow", Tier.MISSING: "dim"}
 
+NAMED_BY: Final = {
+    **dict.fromkeys(OFF_EXCHANGE, "market.short_volume"),
+    **dict.fromkeys(EXTENDED, "market.minutes"),
+    "customer_return": "market.customers_file",
+}
+"""The setting that names where an input comes from."""
 
-OUTSIDE_SESSIONS: Final = 61
+OUTSIDE_SESSIONS: Final = max(one.lookback for one in FEATURES if not set(NAMES).isdisjoint(one.inputs))
 """Sessions that the features of what is told from outside read at the most."""
 
 
@@ -47,7 +57,7 @@ class Line:
         rank: Tickers of the universe at or below it, itself included; 0 where it is unknown or all are equal.
         known: Tickers of the universe whose value is known.
         tier: How well it is known.
-        why: Why it is unknown; "" where it is known.
+        why: Why it is unknown, or how far its estimate has been right; "" where it is known.
     """
 
     feature: Feature
@@ -96,8 +106,8 @@ def show_features(
     universe = to_forecast(panel.tickers)
     place = _place(path, ticker.upper(), universe)
     row = _row(path, panel, session)
-    window = _window(panel.rows(max(0, row + 1 - 2 * LONGEST_LOOKBACK), row + 1), universe, market)
-    lines = _lines(window, place)
+    asked = panel.rows(max(0, row + 1 - 2 * LONGEST_LOOKBACK), row + 1)
+    lines = _lines(*_known(asked, universe, place, market), place)
     if json:
         found = {
             "ticker": universe[place],
@@ -128,24 +138,49 @@ def _row(path: Path, panel: Panel, session: date | None) -> int:
     raise PriceFileError(f"{path}: there is no session {session}; the nearest is {near}")
 
 
-def _window(panel: Panel, universe: tuple[str, ...], market: MarketSettings) -> Window:
-    """Return the window of a daemon with this configuration, if with the sectors of some tickers only."""
+def _known(
+    panel: Panel, universe: tuple[str, ...], place: int, market: MarketSettings
+) -> tuple[Window, Window, float]:
+    """Return the window of a daemon with this configuration, if with the sectors of some tickers only.
+
+    Returns:
+        It, the same with the tiers of one ticker, and the R2 of that ticker's estimate, NaN without one.
+    """
     outside = make_outside(market, load_exchange(market.calendar), live=False)
-    chosen = FeatureSet.of(market, panel.tickers, universe, outside)
-    known = replace(chosen, sectors=market.sector_of())
-    return known.window(panel, universe, asyncio.run(_shares(outside, panel.columns(universe))))
+    chosen = replace(FeatureSet.of(market, panel.tickers, universe, outside), sectors=market.sector_of())
+    shares = asyncio.run(_shares(outside, panel.columns(universe)))
+    window, own = chosen.window(panel, universe, shares), chosen.tiers(shares[:, -1, place, None])
+    return window, replace(window, tiers={**window.tiers, **own}), float(shares[R2, -1, place])
 
 
 async def _shares(outside: Outside, stocks: Panel) -> FloatArray:
     """Return what was known from outside at each close, as far back as any feature reads it."""
-    out = np.stack([unknown(len(stocks.tickers))] * len(stocks.sessions), axis=1)
-    if outside.names:
-        for row in range(max(1, len(stocks.sessions) - OUTSIDE_SESSIONS), len(stocks.sessions)):
-            out[:, row] = await outside.shares(stocks.rows(row - 1, row))
+    count = len(stocks.sessions)
+    out = np.stack([unknown(len(stocks.tickers))] * count, axis=1)
+    newest = range(max(1, count - OUTSIDE_SESSIONS), count)
+    for row in newest if outside.names else ():
+        out[:, row] = await outside.shares(stocks.rows(row - 1, row))
+    untold = np.isnan(out[0, newest.start :]) & np.isfinite(out[UNEXPLAINED, newest.start :])
+    if outside.estimates and untold.any():
+        await _estimate(outside, stocks, out, newest, np.atleast_1d(untold.any(axis=0)))
     return out
 
 
-def _lines(window: Window, place: int) -> tuple[Line, ...]:
+async def _estimate(
+    outside: Outside, stocks: Panel, out: FloatArray, newest: range, untold: NDArray[np.bool_]
+) -> None:
+    """Estimate what no file told of some tickers at the newest closes, from those of the year before."""
+    own = stocks.columns(tuple(ticker for ticker, is_ in zip(stocks.tickers, untold, strict=True) if is_))
+    shares = out[:, :, untold]
+    for row in range(max(1, newest.start - LEARNT_DAYS), newest.start):
+        shares[:, row] = await outside.shares(own.rows(row - 1, row))
+    for row in newest:
+        first = max(0, row - LEARNT_DAYS)
+        shares[:, row] = estimated(shares[:, first + 1 : row + 1], own.rows(first, row))
+    out[:, :, untold] = shares
+
+
+def _lines(window: Window, own: Window, r2: float, place: int) -> tuple[Line, ...]:
     matrix = feature_matrix(window)
     at_or_below = (matrix <= matrix[place]).sum(axis=0)
     known = (~np.isnan(matrix)).sum(axis=0)
@@ -156,20 +191,48 @@ def _lines(window: Window, place: int) -> tuple[Line, ...]:
             float(matrix[place, i]),
             int(at_or_below[i]),
             int(known[i]),
-            Tier.MISSING if np.isnan(matrix[place, i]) else feature.tier(window),
-            _why(feature, window) if np.isnan(matrix[place, i]) else "",
+            Tier.MISSING if np.isnan(matrix[place, i]) else feature.tier(own),
+            _why_missing(feature, window, place, r2)
+            if np.isnan(matrix[place, i])
+            else _how(feature, own, r2),
         )
         for i, feature in enumerate(FEATURES)
     )
 
 
-def _why(feature: Feature, window: Window) -> str:
+def _how(feature: Feature, own: Window, r2: float) -> str:
+    return f"estimated, R2 {r2:.2f} out of sample" if feature.tier(own) is Tier.ESTIMATED else ""
+
+
+def _why_missing(feature: Feature, window: Window, place: int, r2: float) -> str:
+    if feature.inputs == OFF_EXCHANGE[:1] and r2 < LEAST_R2:
+        return f"no file told it, and the R2 of its estimate is {r2:.2f}, below {LEAST_R2:g}"
+    return _why(feature, window, place)
+
+
+def _why(feature: Feature, window: Window, place: int) -> str:
     absent = feature.absent(window)
     if absent:
-        return f"needs {', '.join(absent)}"
+        settings = sorted({NAMED_BY[name] for name in absent if name in NAMED_BY})
+        return f"needs {', '.join(absent)}" + (f"; name {', '.join(settings)}" if settings else "")
     if window.sessions < feature.lookback:
         return f"needs {feature.lookback} sessions, there are {window.sessions}"
-    return f"one of its {feature.lookback} sessions is unknown or impossible"
+    for name in feature.inputs:
+        unknown = int((~np.isfinite(_input(window, name, place)[-feature.lookback :])).sum())
+        if unknown:
+            return f"{name} is unknown on {unknown} of its {feature.lookback} sessions"
+    return "undefined: nothing moved or traded, or too few tickers or sectors"
+
+
+def _input(window: Window, name: str, place: int) -> FloatArray:
+    """Return what is read of a ticker under a name, shape (sessions,); empty where that is no series."""
+    if name in BARS:
+        return np.asarray(getattr(window, name)[place])
+    if name == MARKET:
+        return window.market
+    if name == SECTOR_FUND:
+        return window.series.get(window.sectors[place], np.full(window.sessions, np.nan))
+    return window.extras[name][place] if name in window.extras else window.series.get(name, np.empty(0))
 
 
 def _table(title: str, lines: tuple[Line, ...]) -> Table:
@@ -184,6 +247,6 @@ def _table(title: str, lines: tuple[Line, ...]) -> Table:
             "" if unknown else f"{line.value:.5g}",
             f"{line.rank} of {line.known}" if line.rank else "" if unknown else "equal",
             Text(line.tier.value, style=STYLE[line.tier]),
-            Text(line.why, style="dim") if unknown else Text(line.feature.formula),
+            Text(line.why, style="dim") if line.why else Text(line.feature.formula),
         )
     return table

@@ -135,7 +135,7 @@ def _check_secrets(settings: Settings, where: str) -> None:
     for name in kinds():
         if settings.channels.of(name).enabled and (missing := missing_secret(settings, name)):
             raise ConfigError(f"{where}: {missing}, or set channels.{name}.enabled = false")
-    for provider in (settings.market.provider, *settings.market.fallback):
+    for provider in (settings.market.provider, *settings.market.fallback, settings.market.minutes):
         secret = TOKENS.get(provider)
         if secret and secret not in settings.secrets:
             variable = f"{PREFIX}{secret.upper()}"

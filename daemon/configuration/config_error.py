@@ -15,10 +15,14 @@ from daemon.configuration.default_rules import DEFAULT_RULES
 from daemon.configuration.provider_settings import TOKENS
 from daemon.configuration.settings import INGEST_KEY, PREFIX, Settings
 
+SEC_IDENTITY: Final = "sec_identity"
+"""Who asks the SEC for reports: a name and an address, which are nobody else's business."""
+
 SECRETS: Final = {
     **{secret: f"channels.{kind.name}" for kind in kinds().values() for secret in kind.secrets},
     **{secret: f"market.{provider}" for provider, secret in TOKENS.items()},
     INGEST_KEY: "server",
+    SEC_IDENTITY: "market",
 }
 """Every secret and the table it belongs to."""
 

@@ -53,7 +53,7 @@ class FinraSettings(ProviderSettings):
     """How FINRA's daily short-volume files are asked for."""
 
     url: str = Field("https://cdn.finra.org/equity/regsho/daily/", pattern=r"^https?://[^?#\s]+$")
-    requests_per_second: float = Field(1.0, gt=0, le=1000)
+    requests_per_second: float = Field(5.0, gt=0, le=1000)
 
 
 class FinnhubSettings(ProviderSettings):

@@ -69,7 +69,9 @@ class MarketSettings(Section):
     short_volume: Literal["none", "finra", "folder"] = "none"
     short_volume_folder: str = ""
     splits_file: str = ""
+    minutes: Literal["none", "file", "folder", "eodhd"] = "none"
     minutes_file: str = ""
+    minutes_folder: str = ""
     customers_file: str = ""
     yahoo: YahooSettings = YahooSettings()
     eodhd: EodhdSettings = EodhdSettings()
@@ -108,6 +110,18 @@ class MarketSettings(Section):
                 raise ValueError(f'{key} = "file" needs prices_file; name a Parquet or CSV file')
         if self.short_volume == "folder" and not self.short_volume_folder:
             raise ValueError('short_volume = "folder" needs short_volume_folder; name it')
+        return self
+
+    @model_validator(mode="after")
+    def _minutes_need_a_place(self) -> MarketSettings:
+        if self.minutes == "file" and not self.minutes_file:
+            raise ValueError('minutes = "file" needs minutes_file; name a Parquet or CSV file')
+        if self.minutes in {"folder", "eodhd"} and not self.minutes_folder:
+            raise ValueError(f'minutes = "{self.minutes}" needs minutes_folder; name it')
+        if self.minutes_file and self.minutes != "file":
+            raise ValueError(
+                f'minutes_file is not read with minutes = "{self.minutes}"; set minutes = "file"'
+            )
         return self
 
 

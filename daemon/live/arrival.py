@@ -7,9 +7,13 @@ from datetime import date
 
 import numpy as np
 
+from daemon.live.overlap import Overlap
 from market.panel import FIELDS, FloatArray, Panel
-from market.quality import Finding, Kind, Told, check
+from market.provider import Fetched
+from market.quality_finding import BoolArray, Finding
 from market.revisions import Revision, RevisionKind, revise, revisions, scale
+from market.screening import screen
+from market.splits import Splits
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,81 +21,77 @@ class Arrival:
     """What came.
 
     Attributes:
-        values: The new session's bars, shape (fields, tickers), NaN where unknown or left out; of shape
-            (fields, 0) where only older sessions were asked for.
+        values: The new sessions' bars, shape (fields, sessions, tickers), NaN where unknown or left out.
         revisions: What is told otherwise now of kept sessions.
-        findings: Why bars were left out.
+        findings: Why bars were left out, one finding a bar.
+        splits: Those that were told and by which the kept volume differs from raw shares.
     """
 
     values: FloatArray
     revisions: tuple[Revision, ...]
     findings: tuple[Finding, ...]
+    splits: Splits
 
 
-def arrive(kept: Panel, told: Panel, session: date | None, trusted: frozenset[str]) -> Arrival:
-    """Compare what is told with what is kept.
+def arrive(kept: Overlap, fetched: Fetched, new: tuple[date, ...], trusted: frozenset[str]) -> Arrival:
+    """Compare what is told with what is kept, and leave out what cannot be right.
+
+    Each bar that is new, late or corrected is held against the sessions up to its own, as they are told, and
+    not against those that came later: as in a replay.
 
     Args:
         kept: The newest kept sessions, perhaps none.
-        told: Bars of these sessions and of the new one, as far as the provider has them; the same tickers.
-        session: The new session, later than those kept; None where none is asked for.
+        fetched: Bars of these sessions and of the new ones, as far as a provider has them; the same tickers.
+        new: Sessions later than those kept, oldest first; none where only kept ones are asked for again.
         trusted: Tickers whose bars may correct kept ones: another provider's differ without being right.
     """
-    at = slice(0, len(kept.sessions))
-    cube = _rows(told, kept.sessions if session is None else (*kept.sessions, session))
-    found = scale(kept, cube[:, at])
+    panel, count = kept.panel, len(kept.panel.sessions)
+    cube = _rows(fetched.panel, (*panel.sessions, *new))
+    found = scale(panel, cube[:, :count])
     changes = tuple(
         one
-        for one in revisions(kept, cube[:, at], found)
+        for one in revisions(panel, cube[:, :count], found)
         if one.kind is not RevisionKind.CORRECTION or one.ticker in trusted
     )
-    fields = [getattr(revise(kept, changes), name) for name in FIELDS]
-    sessions = kept.sessions
-    if session is not None:
-        new = found.apply(cube[:, -1:])
-        fields = [np.concatenate([field, row]) for field, row in zip(fields, new, strict=True)]
-        sessions = (*sessions, session)
-    candidate = Panel(sessions, kept.tickers, *fields)
-    fresh = {(one.session, one.ticker) for one in changes if one.values}
-    fresh |= {(session, ticker) for ticker in kept.tickers if session is not None}
-    bad, findings = _faults(candidate, fresh)
+    candidate = _extended(revise(panel, changes), new, found.apply(cube[:, count:]))
+    settled = set(panel.sessions[: kept.first])
+    open_ = tuple(one for one in changes if not one.values or one.session not in settled)
+    screened, findings = _screened(candidate, fetched.splits, _fresh(candidate, open_, new))
+    bad = {(one.sessions[-1], one.ticker) for one in findings}
+    restated = {one.ticker for one in changes if one.kind is RevisionKind.SPLIT}
     return Arrival(
-        _day(candidate, session, bad),
-        tuple(one for one in changes if not one.values or (one.session, one.ticker) not in bad),
+        np.stack([getattr(screened, name)[count:] for name in FIELDS]),
+        tuple(one for one in open_ if not one.values or (one.session, one.ticker) not in bad),
         findings,
+        {ticker: told for ticker, told in fetched.splits.items() if ticker not in restated},
     )
 
 
-def screen(panel: Panel) -> tuple[Panel, tuple[Finding, ...]]:
-    """Return a history without the bars that cannot be right, and why they were left out."""
-    report = check(Told(panel))
-    fields = [np.where(report.quarantined, np.nan, getattr(panel, name)) for name in FIELDS]
-    return Panel(panel.sessions, panel.tickers, *fields), _named(report.findings)
+def _extended(kept: Panel, new: tuple[date, ...], values: FloatArray) -> Panel:
+    fields = [np.concatenate([getattr(kept, name), rows]) for name, rows in zip(FIELDS, values, strict=True)]
+    return Panel((*kept.sessions, *new), kept.tickers, *fields)
 
 
-def _faults(
-    candidate: Panel, fresh: set[tuple[date, str]]
-) -> tuple[set[tuple[date, str]], tuple[Finding, ...]]:
-    """Return the fresh bars that are quarantined, and the findings that name one of them."""
-    findings = [
-        one
-        for one in _named(check(Told(candidate)).findings)
-        if any((day, one.ticker) in fresh for day in one.sessions)
-    ]
-    bad = {(day, one.ticker) for one in findings for day in one.sessions} & fresh
-    return bad, tuple(findings)
+def _fresh(candidate: Panel, changes: tuple[Revision, ...], new: tuple[date, ...]) -> BoolArray:
+    """Return the bars that were not judged before, shape (sessions, tickers)."""
+    fresh = np.zeros(candidate.close.shape, np.bool_)
+    fresh[len(candidate.sessions) - len(new) :] = True
+    row = {session: i for i, session in enumerate(candidate.sessions)}
+    column = {ticker: i for i, ticker in enumerate(candidate.tickers)}
+    for one in changes:
+        if one.values:
+            fresh[row[one.session], column[one.ticker]] = True
+    return fresh
 
 
-def _named(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    return tuple(one for one in findings if one.kind is not Kind.MISSING)
-
-
-def _day(candidate: Panel, session: date | None, bad: set[tuple[date, str]]) -> FloatArray:
-    if session is None:
-        return np.empty((len(FIELDS), 0))
-    values = np.stack([getattr(candidate, name)[-1] for name in FIELDS])
-    values[:, [(session, ticker) in bad for ticker in candidate.tickers]] = np.nan
-    return values
+def _screened(candidate: Panel, splits: Splits, fresh: BoolArray) -> tuple[Panel, tuple[Finding, ...]]:
+    """Screen the fresh bars; sessions without any bar do not count, as they are in no provider's answer."""
+    told = np.asarray(np.isfinite(candidate.close).any(axis=1))
+    screened, findings = screen(candidate.select(told), splits, only=fresh[told])
+    fields = [getattr(candidate, name).copy() for name in FIELDS]
+    for field, name in zip(fields, FIELDS, strict=True):
+        field[told] = getattr(screened, name)
+    return Panel(candidate.sessions, candidate.tickers, *fields), findings
 
 
 def _rows(panel: Panel, sessions: tuple[date, ...]) -> FloatArray:

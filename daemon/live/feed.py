@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
@@ -10,12 +11,13 @@ import numpy as np
 import structlog
 
 from daemon.configuration.settings import Settings
-from daemon.live.arrival import arrive, screen
+from daemon.live.arrival import Arrival, arrive
 from daemon.live.observer import Observer
+from daemon.live.overlap import Overlap
 from daemon.live.providers import make_sources
 from daemon.storage.bars import SessionBars
 from market.guard import Request
-from market.panel import FIELDS, FloatArray, Panel
+from market.panel import FIELDS
 from market.provider import Fetched, ProviderError
 from market.provider_chain import Asked, ProviderChain, Source
 from market.quality import Finding
@@ -55,61 +57,69 @@ class Feed:
         self._requests = [] if requests is None else requests
         self._first = sources[0].name
         self._restated: dict[tuple[str, str], float] = {}
+        self._left_out: set[str] = set()
         self._chain = ProviderChain(sources, asking=self._asking, patience_s=patience_s)
 
-    async def history(self, sessions: tuple[date, ...]) -> tuple[SessionBars, ...]:
+    async def history(self, sessions: tuple[date, ...], kept: Overlap) -> tuple[SessionBars, ...]:
         """Fetch the sessions before the first live one; those without a bar are NaN.
 
         A hole in the history would stay for ever, so a ticker without any bar is an error.
 
+        Args:
+            sessions: Those that are not kept yet, oldest first.
+            kept: The newest of those that an earlier start has kept.
+
         Raises:
             FeedError: The providers failed, or have nothing for a ticker.
         """
-        fetched = await self._fetch(sessions[0], sessions[-1])
-        panel, findings = screen(fetched.panel)
-        self._name(findings)
-        empty = [ticker for i, ticker in enumerate(panel.tickers) if np.isnan(panel.close[:, i]).all()]
+        came = await self._arrival(kept, sessions)
+        close = np.concatenate([kept.panel.close, came.values[FIELDS.index("close")]])
+        empty = [
+            ticker for ticker, known in zip(self._tickers, close.T, strict=True) if np.isnan(known).all()
+        ]
         if empty:
             raise FeedError(f"no history for {', '.join(empty)} yet; mend the provider or market.tickers")
-        return tuple(SessionBars(day, _row(panel, day)) for day in sessions)
+        return _days(came, sessions)
 
-    async def session(self, session: date, kept: Panel | None) -> SessionBars:
+    async def session(self, session: date, kept: Overlap) -> SessionBars:
         """Fetch one session in the unit of the kept ones, and what is told otherwise of these.
 
         Args:
             session: The session.
-            kept: The sessions before it that are asked for again; None where nothing is kept.
+            kept: The sessions before it that are asked for again.
 
         Raises:
             FeedError: The providers failed.
         """
-        fetched = await self._fetch(kept.sessions[0] if kept and kept.sessions else session, session)
-        nothing = Panel((), self._tickers, *np.empty((len(FIELDS), 0, len(self._tickers))))
-        came = arrive(kept or nothing, fetched.panel, session, self._trusted(fetched))
-        self._name(came.findings)
-        self._tell(came.revisions)
-        names = tuple(str(one) for one in came.findings)
-        return SessionBars(session, came.values, came.revisions, names)
+        (day,) = _days(await self._arrival(kept, (session,)), (session,))
+        return day
 
-    async def late(self, kept: Panel) -> tuple[Revision, ...]:
+    async def late(self, kept: Overlap) -> tuple[Revision, ...]:
         """Fetch kept sessions again; return what came late or is told otherwise.
 
         Raises:
             FeedError: The providers failed.
         """
-        fetched = await self._fetch(kept.sessions[0], kept.sessions[-1])
-        came = arrive(kept, fetched.panel, None, self._trusted(fetched))
+        return (await self._arrival(kept, ())).revisions
+
+    async def _arrival(self, kept: Overlap, new: tuple[date, ...]) -> Arrival:
+        asked = (*kept.panel.sessions, *new)
+        fetched = await self._fetch(asked[0], asked[-1])
+        came = await asyncio.to_thread(arrive, kept, fetched, new, self._trusted(fetched))
         self._name(came.findings)
         self._tell(came.revisions)
-        return came.revisions
+        return came
 
     def _trusted(self, fetched: Fetched) -> frozenset[str]:
         """Return the tickers that the first provider served: the others' bars correct nothing."""
         return frozenset(ticker for ticker, source in fetched.sources if source == self._first)
 
     def _name(self, findings: tuple[Finding, ...]) -> None:
+        """Log why bars were left out; one that is told again is left out again and logged when it is new."""
         for one in findings:
-            log.warning("bars left out", ticker=one.ticker, kind=one.kind.value, finding=str(one))
+            if str(one) not in self._left_out:
+                log.warning("bar left out", ticker=one.ticker, kind=one.kind.value, finding=str(one))
+        self._left_out = {str(one) for one in findings}
 
     def _tell(self, changes: tuple[Revision, ...]) -> None:
         """Log what changed; a split or dividend stays in every later answer and is logged when it is new."""
@@ -190,8 +200,15 @@ def make_feed(
     )
 
 
-def _row(panel: Panel, session: date) -> FloatArray:
-    if session not in panel.sessions:
-        return np.full((len(FIELDS), len(panel.tickers)), np.nan)
-    place = panel.sessions.index(session)
-    return np.stack([getattr(panel, field)[place] for field in FIELDS])
+def _days(came: Arrival, sessions: tuple[date, ...]) -> tuple[SessionBars, ...]:
+    """Return what came of new sessions; the first one brings what is told otherwise of kept ones."""
+    return tuple(
+        SessionBars(
+            day,
+            came.values[:, row],
+            () if row else came.revisions,
+            tuple(str(one) for one in came.findings if one.sessions[-1] == day),
+            came.splits,
+        )
+        for row, day in enumerate(sessions)
+    )

@@ -10,6 +10,7 @@ import structlog
 
 from daemon.clock import SystemClock
 from daemon.compute import Compute
+from daemon.configuration.provider_settings import TOKENS
 from daemon.configuration.settings import Settings
 from daemon.decisions import heard_by, log_decisions
 from daemon.delivery.channel_checks import checking
@@ -25,7 +26,7 @@ from daemon.live.probe import Probe
 from daemon.live.providers import provider_names
 from daemon.live.sessions import Sessions
 from daemon.live.slack_buttons_loop import listening, make_slack_buttons
-from daemon.outside_desk import make_outside
+from daemon.outside_desk import asked_outside, make_outside
 from daemon.session import Pipeline
 from daemon.storage.database import Database
 from daemon.storage.migrate import upgrade
@@ -74,10 +75,16 @@ async def run_live(settings: Settings, database: Database) -> None:
                 provider_names(settings.market),
                 tuple(channel.name for channel in asked),
                 keep_days=settings.monitors.keep_calls_days,
+                beside=asked_outside(settings.market),
             )
             requests: list[Request] = []
             outside = await asyncio.to_thread(
-                make_outside, settings.market, exchange, live=True, told=requests.append
+                make_outside,
+                settings.market,
+                exchange,
+                live=True,
+                told=requests.append,
+                token=settings.secrets.get(TOKENS["eodhd"]),
             )
             pipeline = Pipeline(
                 database, settings, clock, compute, settings.market.asked(), levels, observer, outside

@@ -49,6 +49,7 @@ class Observer:
         channels: tuple[str, ...],
         *,
         keep_days: int,
+        beside: tuple[str, ...] = (),
     ) -> None:
         """Take the store and the machine's clock.
 
@@ -58,11 +59,13 @@ class Observer:
             providers: Who serves prices, in the order in which they are asked.
             channels: Where messages go.
             keep_days: Days after which a call is forgotten.
+            beside: Who is asked for something else.
         """
         self._database = database
         self._clock = clock
         self._providers = providers
         self._channels = channels
+        self._beside = beside
         self._keep = timedelta(days=keep_days)
         self._newest: datetime | None = None
 
@@ -123,6 +126,7 @@ class Observer:
             due_s=math.nan if is_first else due.due_at.timestamp(),
             forecast_s=math.nan if stored_at is None else stored_at.timestamp(),
             requests=await calls.requests_since(since),
+            beside=self._beside,
         )
 
     async def forget(self, connection: AsyncConnection) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -28,6 +28,9 @@ from market.exchange import Exchange, load_exchange
 from trading.gate import distrust
 
 T = TypeVar("T")
+
+TOLD_EVERY: Final = 100
+"""Sessions of history between two lines of the log."""
 
 log = structlog.get_logger("sessions")
 
@@ -99,9 +102,8 @@ class Sessions:
                 break
             due = due_of(self._exchange, session, self._settings.schedule)
             day = await _unless(stop, self._bars(due))
-            if day is None:
+            if day is None or not await self._run(stop, due, day):
                 break
-            await self._pipeline.run(due, day)
             log.info("session done", session=str(session))
             ran += 1
         if not stop.is_set():
@@ -137,12 +139,24 @@ class Sessions:
         missing = tuple(day for day in before if known is None or day > known)
         if not missing:
             return
-        log.info("fetching history", first=str(missing[0]), last=str(missing[-1]))
-        for day in await _unless(stop, self._feed.history(missing)) or ():
-            if stop.is_set():
-                return
-            due = due_of(self._exchange, day.session, self._settings.schedule)
-            await self._pipeline.run(due, day, warm_up=True)
+        log.info("fetching history", first=str(missing[0]), last=str(missing[-1]), sessions=len(missing))
+        kept = overlap(self._pipeline.memory, missing[0])
+        days = await _unless(stop, self._feed.history(missing, kept)) or ()
+        async with self._pipeline.expecting(days):
+            for count, day in enumerate(days, start=1):
+                due = due_of(self._exchange, day.session, self._settings.schedule)
+                if not await self._run(stop, due, day, warm_up=True):
+                    return
+                if count % TOLD_EVERY == 0 or count == len(days):
+                    log.info("keeping history", session=str(day.session), kept=count, of=len(days))
+
+    async def _run(self, stop: asyncio.Event, due: Due, day: SessionBars, *, warm_up: bool = False) -> bool:
+        """Run a session, and return whether it ran: once a stop is asked for, none begins."""
+        await _unless(stop, self._pipeline.prepare(day))
+        if stop.is_set():
+            return False
+        await self._pipeline.run(due, day, warm_up=warm_up)
+        return True
 
     async def _pending(self) -> tuple[date, ...]:
         """Return the due sessions whose last step is not in the ledger, oldest first."""

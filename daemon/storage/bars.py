@@ -7,7 +7,7 @@ as they were known at any instant.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from daemon.storage.database import number
 from daemon.storage.schema import bar_revisions, bars, sessions
 from market.panel import FIELDS, FloatArray, Panel
 from market.revisions import RESTATED, Revision, RevisionKind
+from market.splits import Splits
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -33,12 +34,14 @@ class SessionBars:
         values: Shape (fields, tickers), fields in the order of `market.panel.FIELDS`; NaN where unknown.
         revisions: What the provider tells otherwise of older sessions, together with this one.
         quarantined: Bars that were left out, and why.
+        splits: Those that the provider tells together with it, by which kept volumes differ from raw shares.
     """
 
     session: date
     values: FloatArray
     revisions: tuple[Revision, ...] = ()
     quarantined: tuple[str, ...] = ()
+    splits: Splits = field(default_factory=dict)
 
     @classmethod
     def unknown(cls, session: date, tickers: int) -> SessionBars:

@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from daemon.storage.database import DatabaseError
 from daemon.storage.schema import features
 from market.panel import FloatArray
 
@@ -49,7 +50,7 @@ class FeatureStore:
             feature_set: Fingerprint of what the columns must be.
 
         Raises:
-            ValueError: A vector was made by another set of features.
+            DatabaseError: A vector was made by another set of features.
         """
         return await self.between(first, date.max, universe, feature_set)
 
@@ -65,9 +66,9 @@ class FeatureStore:
             await asyncio.sleep(0)
             for session, ticker, packed, made_by in rows:
                 if made_by != feature_set:
-                    raise ValueError(
+                    raise DatabaseError(
                         f"features of {session} {ticker} belong to set {made_by}, this version computes "
-                        f"{feature_set}; replay into a new database"
+                        f"{feature_set}, and two sets are never mixed; use a new database"
                     )
                 vector = np.frombuffer(packed, dtype="<f8")
                 if session not in out:

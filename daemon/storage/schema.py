@@ -114,6 +114,13 @@ outside = Table(
     Column("short_volume", Double, comment="share of the volume, part of the one above"),
     Column("premarket_volume", Double, comment="share of the session's volume"),
     Column("postmarket_volume", Double, comment="share of the session's volume"),
+    Column(
+        "unexplained_share",
+        Double,
+        comment="share of the volume that the moves of its minutes do not explain",
+    ),
+    Column("off_exchange_estimate", Double, comment="share of the volume, estimated where it is not told"),
+    Column("estimate_r2", Double, comment="out-of-sample R2 of the ticker's estimates"),
     comment="What was traded off exchange, and before and after the session.",
 )
 

@@ -191,27 +191,32 @@ class Crowd:
 
     @cached_property
     def dark_index(self) -> FloatArray:
-        """Short share of the off-exchange volume, weighted by traded value, shape (sessions,)."""
-        weighted = self.tally(lambda d: _short_share(d) * d.dollars).total
-        weights = self.tally(lambda d: d.dollars + 0.0 * _short_share(d)).total
+        """Short share of the off-exchange volume, weighted by traded value, shape (sessions,).
+
+        The weights are those of the session before, which is the one that the shares tell of.
+        """
+        weighted = self.tally(lambda d: _short_share(d) * lag(d.dollars, 1)).total
+        weights = self.tally(lambda d: lag(d.dollars, 1) + 0.0 * _short_share(d)).total
         return _added(weighted) / _added(weights)
 
     @cached_property
     def same_weekday(self) -> tuple[NDArray[np.intp], ...]:
-        """Where the last session of the same weekday lies, the one before it, and so on; -1 for nowhere.
+        """Where the last session told of the same weekday lies, the one before it, and so on; -1 for nowhere.
 
-        Only the 60 sessions before count, and a session has a value only where there are as many before it.
+        A session is told of the one before it. Only the 60 sessions before count, and a session has a value
+        only where as many before it are told of one.
         """
         sessions = np.arange(self.window.sessions)
+        told_of = lag(self.window.weekdays, 1)
         last = np.full(sessions.size, -1)
         for weekday in range(7):
-            here = np.flatnonzero(self.window.weekdays == weekday)
+            here = np.flatnonzero(told_of == weekday)
             last[here[1:]] = here[:-1]
         found: list[NDArray[np.intp]] = []
         places = sessions
         while True:
             places = np.where(places >= 0, last[places], -1)
-            places = np.where((places >= sessions - WEEKDAY_SPAN) & (sessions >= WEEKDAY_SPAN), places, -1)
+            places = np.where((places >= sessions - WEEKDAY_SPAN) & (sessions > WEEKDAY_SPAN), places, -1)
             if (places < 0).all():
                 return tuple(found)
             found.append(places)
@@ -235,7 +240,7 @@ class Crowd:
 
 
 def _short_share(derived: Derived) -> FloatArray:
-    return derived.read("short_volume") / derived.read("off_exchange_volume")
+    return derived.read("short") / derived.read("off_exchange")
 
 
 def _steps(name: str, level: FloatArray) -> FloatArray:

@@ -135,8 +135,12 @@ class TestLeaksInTheForecasterItself:
         assert not found[Check.TRUNCATION]
 
     def test_shares_that_are_joined_too_early_are_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        honest = outside.in_volume
-        monkeypatch.setattr(outside, "in_volume", lambda x, volume: honest(np.roll(x, -3, axis=1), volume))
+        honest = outside.joined
+
+        def early(panel: Panel, universe: tuple[str, ...], shares: FloatArray, *rest: object) -> object:
+            return honest(panel, universe, np.roll(shares, -3, axis=1), *rest)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(outside, "joined", early)
         found = {one.check: one for one in check(own.outside(), record(), n=CUTS, few=FEW)}
         assert set(found[Check.TRUNCATION].leaking) == set(outside.NAMES)
 

@@ -209,6 +209,17 @@ class TestValues:
             ("[channels.slack]\nenabled = 3", "channels.slack.enabled = 3: input should be a valid boolean"),
             ("trading = 5", "trading = 5: input should be a valid dictionary"),
             ('[market]\nprovider = "file"', 'market: provider = "file" needs prices_file'),
+            ('[market]\nminutes = "file"', 'market: minutes = "file" needs minutes_file'),
+            ('[market]\nminutes = "folder"', 'market: minutes = "folder" needs minutes_folder'),
+            ('[market]\nminutes = "eodhd"', 'market: minutes = "eodhd" needs minutes_folder'),
+            (
+                '[market]\nminutes_file = "m.csv"',
+                'market: minutes_file is not read with minutes = "none"; set minutes =',
+            ),
+            (
+                '[market]\nminutes = "eodhd"\nminutes_folder = "."',
+                "market asks eodhd but its secret is missing: set FOREWARN_EODHD_TOKEN",
+            ),
             ("[channels.email]\nenabled = true", "channels.email: recipients is empty; name at least one"),
             (
                 "[delivery]\nfallback_seconds = 1e11",

@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from daemon.cli.main import main
 from forecaster.features import FEATURE_NAMES, FEATURES
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run the command in this process."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def go(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["forewarn", "features", *words])
-        capfd.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return (code, *capfd.readouterr())
-
-    return go
+from market.short_volume import HEADER, file_name
+from tests.daemon.command_line import Forewarn
 
 
 def prices(path: Path, tickers: tuple[str, ...], sessions: int) -> str:
@@ -48,10 +28,10 @@ def prices(path: Path, tickers: tuple[str, ...], sessions: int) -> str:
     return str(path)
 
 
-def test_the_sample_set_answers_for_every_feature_without_a_file(run: Run) -> None:
-    code, out, err = run("aapl", "--json")
-    assert (code, err) == (0, "")
-    answer = json.loads(out)
+def test_the_sample_set_answers_for_every_feature_without_a_file(forewarn: Forewarn) -> None:
+    done = forewarn("features", "aapl", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    answer = json.loads(done.stdout)
     assert (answer["ticker"], answer["session"], answer["universe"]) == ("AAPL", "2012-12-31", 6)
     assert tuple(one["feature"] for one in answer["features"]) == FEATURE_NAMES
     found = {one["feature"]: one for one in answer["features"]}
@@ -64,14 +44,14 @@ def test_the_sample_set_answers_for_every_feature_without_a_file(run: Run) -> No
         "rank": None,
         "known": 0,
         "tier": "missing",
-        "why": "needs off_exchange_volume",
+        "why": "needs off_exchange; name market.short_volume",
     }
 
 
-def test_the_table_shows_value_rank_tier_and_formula(run: Run) -> None:
-    code, out, _ = run("IBM", "--session", "2008-10-10")
-    assert code == 0
-    lines = out.splitlines()
+def test_the_table_shows_value_rank_tier_and_formula(forewarn: Forewarn) -> None:
+    done = forewarn("features", "IBM", "--session", "2008-10-10")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
     assert lines[0].strip() == "IBM at the close of 2008-10-10, among 6 tickers"
     row = next(line for line in lines if line.startswith("return_5 "))
     assert " 4 of 6 " in row
@@ -82,9 +62,9 @@ def test_the_table_shows_value_rank_tier_and_formula(run: Run) -> None:
     assert len(lines) >= len(FEATURES) + 2
 
 
-def test_a_file_may_hold_the_market_wide_series(run: Run, tmp_path: Path) -> None:
+def test_a_file_may_hold_the_market_wide_series(forewarn: Forewarn, tmp_path: Path) -> None:
     file = prices(tmp_path / "p.csv", ("AAA", "BBB", "BTC-USD", "^VIX", "UUP"), 90)
-    answer = json.loads(run("BBB", "--prices", file, "--json")[1])
+    answer = json.loads(forewarn("features", "BBB", "--prices", file, "--json").stdout)
     assert answer["universe"] == 2
     found = {one["feature"]: one for one in answer["features"]}
     tiers = {"beta_btc_63": "delayed", "correlation_vix_63": "exact", "beta_dollar_63": "exact"}
@@ -96,17 +76,58 @@ def test_a_file_may_hold_the_market_wide_series(run: Run, tmp_path: Path) -> Non
     assert found["trend_200"]["tier"] == "missing"
 
 
-def test_a_hole_in_the_bars_is_named_as_the_reason(run: Run, tmp_path: Path) -> None:
+def test_a_hole_in_the_bars_is_named_as_the_reason(forewarn: Forewarn, tmp_path: Path) -> None:
     file = Path(prices(tmp_path / "p.csv", ("AAA", "BBB"), 90))
     frame = pd.read_csv(file)
     frame.drop(frame.index[(frame["ticker"] == "AAA") & (frame["date"] == "2020-03-20")]).to_csv(
         file, index=False
     )
-    found = {
-        one["feature"]: one for one in json.loads(run("AAA", "--prices", str(file), "--json")[1])["features"]
-    }
+    done = forewarn("features", "AAA", "--prices", file, "--json")
+    found = {one["feature"]: one for one in json.loads(done.stdout)["features"]}
     assert found["return_5"]["value"] is not None
-    assert found["trend_20"]["why"] == "one of its 20 sessions is unknown or impossible"
+    assert found["trend_20"]["why"] == "close is unknown on 1 of its 20 sessions"
+
+
+@pytest.fixture
+def found(forewarn: Forewarn, tmp_path: Path) -> dict[str, dict[str, Any]]:
+    """What is known of AAA, nothing of which was traded on the newest day; the splits of BBB are not told."""
+    file = Path(prices(tmp_path / "p.csv", ("AAA", "BBB"), 90))
+    frame = pd.read_csv(file)
+    newest = frame["date"].max()
+    frame.loc[frame["date"] == newest, "volume"] = 0.0
+    frame.to_csv(file, index=False)
+    before = date.fromisoformat(newest) - timedelta(days=1)
+    rows = [f"{before:%Y%m%d}|{ticker}|100000|0|400000|Q" for ticker in ("AAA", "BBB")]
+    (tmp_path / file_name(before)).write_text("\n".join(["|".join(HEADER), *rows, "2"]))
+    (tmp_path / "splits.csv").write_text("ticker,session,ratio\nAAA,,\n")
+    (tmp_path / "config.toml").write_text(
+        '[market]\nshort_volume = "folder"\nshort_volume_folder = "."\nsplits_file = "splits.csv"\n'
+    )
+    words = ("--prices", file, "--config", "config.toml", "--json")
+    return {
+        ticker: {
+            one["feature"]: one for one in json.loads(forewarn("features", ticker, *words).stdout)["features"]
+        }
+        for ticker in ("AAA", "BBB")
+    }
+
+
+def test_what_was_told_of_the_day_before_is_known_though_nothing_was_traded_on_the_newest(
+    found: dict[str, dict[str, Any]],
+) -> None:
+    told = found["AAA"]
+    assert (told["off_exchange_share"]["value"], told["off_exchange_share"]["tier"]) == (0.4, "delayed")
+    assert (told["short_share"]["value"], told["dark_index"]["value"]) == (0.25, 0.25)
+
+
+def test_why_a_value_is_unknown_names_the_input_or_says_that_it_is_undefined(
+    found: dict[str, dict[str, Any]],
+) -> None:
+    own, other = found["AAA"], found["BBB"]
+    assert own["off_exchange_z_60"]["why"] == "off_exchange is unknown on 59 of its 60 sessions"
+    assert other["off_exchange_share"]["why"] == "off_exchange is unknown on 1 of its 1 sessions"
+    assert own["after_hours_share"]["why"] == "needs premarket, postmarket; name market.minutes"
+    assert own["amihud_20"]["why"] == "undefined: nothing moved or traded, or too few tickers or sectors"
 
 
 @pytest.mark.parametrize(
@@ -118,14 +139,16 @@ def test_a_hole_in_the_bars_is_named_as_the_reason(run: Run, tmp_path: Path) -> 
         (("IBM", "--prices", "nowhere.csv"), "nowhere.csv"),
     ],
 )
-def test_what_is_not_there_is_named_with_the_nearest(run: Run, words: tuple[str, ...], message: str) -> None:
-    code, out, err = run(*words)
-    assert (code, out) == (3, "")
-    assert message in err
-    assert err.count("\n") == 1
+def test_what_is_not_there_is_named_with_the_nearest(
+    forewarn: Forewarn, words: tuple[str, ...], message: str
+) -> None:
+    done = forewarn("features", *words)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
-def test_a_date_that_is_none_is_wrong_usage(run: Run) -> None:
-    code, _, err = run("IBM", "--session", "yesterday")
-    assert code == 2
-    assert "yesterday" in err
+def test_a_date_that_is_none_is_wrong_usage(forewarn: Forewarn) -> None:
+    done = forewarn("features", "IBM", "--session", "yesterday")
+    assert done.returncode == 2
+    assert "yesterday" in done.stderr

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from daemon.storage import features
-from daemon.storage.database import Database
+from daemon.storage.database import Database, DatabaseError
 from daemon.storage.features import FeatureStore
 
 DAYS = tuple(date(2024, 1, 2) + timedelta(days=i) for i in range(6))
@@ -37,7 +37,7 @@ async def test_a_span_comes_back_as_it_was_kept_and_unknown_tickers_are_nan(data
 async def test_features_of_another_set_are_refused(database: Database) -> None:
     await keep(database)
     async with database.read() as connection:
-        with pytest.raises(ValueError, match="belong to set set 1, this version computes set 2"):
+        with pytest.raises(DatabaseError, match="belong to set set 1, this version computes set 2"):
             await FeatureStore(connection).since(DAYS[0], TICKERS, "set 2")
 
 

@@ -13,6 +13,7 @@ from daemon.configuration.config import load_settings
 from daemon.configuration.config_error import ConfigError
 from daemon.live.feed import Feed, FeedError
 from daemon.live.observer import Observer
+from daemon.live.overlap import Overlap
 from daemon.live.providers import provider_names
 from daemon.storage.calls import CallStore
 from daemon.storage.database import Database
@@ -50,7 +51,9 @@ async def session_of(
     sources = tuple(Source(name, provider) for name, provider in zip(names, providers, strict=True))
     feed = Feed(sources, TICKERS, observer)
     try:
-        got: float | str = float((await feed.session(SESSION, None)).values[FIELDS.index("close")][0])
+        got: float | str = float(
+            (await feed.session(SESSION, Overlap.none(TICKERS))).values[FIELDS.index("close")][0]
+        )
     except FeedError as error:
         got = str(error)
     async with database.read() as connection:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -15,33 +14,14 @@ import pytest
 
 from backtest.leaks import PLANTS, Check, Record, Report, Result, Subject, examine
 from backtest.leaks.suite import Planted
-from daemon.cli.main import main
 from daemon.commands import leaks as leak_commands
 from forecaster.features import FEATURES
+from tests.daemon.command_line import Forewarn
 
-Run = Callable[..., tuple[int, str, str]]
 CLEAN = Result(Check.TRUNCATION, "features", columns=87, compared=870)
 LEAKING = replace(
     CLEAN, misses=3, leaking=("momentum_63",), said="momentum_63 of A on 2020-02-03: 1 becomes 2"
 )
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run the command in this process."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def go(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["forewarn", "leaks", *words])
-        capfd.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return (code, *capfd.readouterr())
-
-    return go
 
 
 @pytest.fixture
@@ -69,7 +49,7 @@ def prices(path: Path, tickers: int, sessions: int) -> str:
 
 
 def test_any_price_file_is_examined_with_the_series_as_the_daemon_joins_them(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    forewarn: Forewarn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     seen: list[Record] = []
 
@@ -79,9 +59,9 @@ def test_any_price_file_is_examined_with_the_series_as_the_daemon_joins_them(
         return examine(record, subjects=(mine,), plants=PLANTS[:1], n=2, tell=tell)
 
     monkeypatch.setattr(leak_commands, "examine", few)
-    code, out, _ = run("--prices", prices(tmp_path / "a.csv", 4, 700), "--json")
-    answer = json.loads(out)
-    assert (code, answer["prices"], answer["clean"]) == (0, "a.csv", True)
+    done = forewarn("leaks", "--prices", prices(tmp_path / "a.csv", 4, 700), "--json")
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["prices"], answer["clean"]) == (0, "a.csv", True)
     assert [one["subject"] for one in answer["own"]] == ["mine"] * 7
     assert answer["planted"][0]["caught"] is True
     assert "BTC-USD" in answer["made_up"]
@@ -91,57 +71,57 @@ def test_any_price_file_is_examined_with_the_series_as_the_daemon_joins_them(
 
 
 def test_a_clean_forecaster_is_said_to_be_clean_and_what_cannot_be_seen_is_said(
-    run: Run, told: Callable[..., None]
+    forewarn: Forewarn, told: Callable[..., None]
 ) -> None:
     told(CLEAN)
-    code, out, _ = run()
-    assert code == 0
-    assert "No leak: 870 values compared, 87 features among them; none differs." in out
-    assert "1 of 1 planted leaks found." in out
-    assert "It cannot see a leak that is in the price file already" in out
+    done = forewarn("leaks")
+    assert done.returncode == 0
+    assert "No leak: 870 values compared, 87 features among them; none differs." in done.stdout
+    assert "1 of 1 planted leaks found." in done.stdout
+    assert "It cannot see a leak that is in the price file already" in done.stdout
 
 
-def test_a_leak_is_named_and_ends_with_exit_code_1(run: Run, told: Callable[..., None]) -> None:
+def test_a_leak_is_named_and_ends_with_exit_code_1(forewarn: Forewarn, told: Callable[..., None]) -> None:
     told(CLEAN, LEAKING)
-    code, out, _ = run()
-    assert code == 1
-    assert "LEAK  features, truncation: momentum_63 of A on 2020-02-03: 1 becomes 2" in out
-    assert "No leak" not in out
+    done = forewarn("leaks")
+    assert done.returncode == 1
+    assert "LEAK  features, truncation: momentum_63 of A on 2020-02-03: 1 becomes 2" in done.stdout
+    assert "No leak" not in done.stdout
 
 
-def test_a_planted_leak_that_is_missed_ends_with_exit_code_1(run: Run, told: Callable[..., None]) -> None:
+def test_a_planted_leak_that_is_missed_ends_with_exit_code_1(
+    forewarn: Forewarn, told: Callable[..., None]
+) -> None:
     told(CLEAN, caught=False)
-    code, out, _ = run()
-    assert code == 1
-    assert "MISSED" in out
-    assert "0 of 1 planted leaks found." in out
+    done = forewarn("leaks")
+    assert done.returncode == 1
+    assert "MISSED" in done.stdout
+    assert "0 of 1 planted leaks found." in done.stdout
 
 
-def test_features_without_a_value_are_named(run: Run, told: Callable[..., None]) -> None:
+def test_features_without_a_value_are_named(forewarn: Forewarn, told: Callable[..., None]) -> None:
     told(replace(CLEAN, unseen=("dark_index",)))
-    assert "Not judged, for no value is known: dark_index." in run()[1]
+    assert "Not judged, for no value is known: dark_index." in forewarn("leaks").stdout
 
 
 def test_a_large_file_is_cut_to_its_newest_sessions(
-    run: Run, told: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    forewarn: Forewarn, told: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     told(CLEAN)
     monkeypatch.setattr(leak_commands, "CELLS", 1)
     monkeypatch.setattr(leak_commands, "LEAST", 650)
-    code, out, _ = run("--prices", prices(tmp_path / "a.csv", 3, 700))
-    assert code == 0
-    assert f"3 tickers, {date(2019, 1, 1) + timedelta(days=50)} to " in out
+    done = forewarn("leaks", "--prices", prices(tmp_path / "a.csv", 3, 700))
+    assert done.returncode == 0
+    assert f"3 tickers, {date(2019, 1, 1) + timedelta(days=50)} to " in done.stdout
 
 
 def test_of_a_large_universe_some_tickers_are_taken_and_that_is_said(
-    run: Run, told: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    forewarn: Forewarn, told: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     told(CLEAN)
     monkeypatch.setattr(leak_commands, "MOST_TICKERS", 4)
-    assert (
-        "Leaks on a.csv, 4 of its 8 tickers: 4 tickers, "
-        in run("--prices", prices(tmp_path / "a.csv", 8, 620))[1]
-    )
+    done = forewarn("leaks", "--prices", prices(tmp_path / "a.csv", 8, 620))
+    assert "Leaks on a.csv, 4 of its 8 tickers: 4 tickers, " in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -153,15 +133,15 @@ def test_of_a_large_universe_some_tickers_are_taken_and_that_is_said(
     ],
 )
 def test_too_small_a_file_is_one_line_and_exit_code_3(
-    run: Run, tmp_path: Path, tickers: int, sessions: int, said: str
+    forewarn: Forewarn, tmp_path: Path, tickers: int, sessions: int, said: str
 ) -> None:
-    code, out, err = run("--prices", prices(tmp_path / "a.csv", tickers, sessions))
-    assert (code, out) == (3, "")
-    assert said in err
-    assert err.count("\n") == 1
+    done = forewarn("leaks", "--prices", prices(tmp_path / "a.csv", tickers, sessions))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
-def test_a_missing_file_is_one_line_and_exit_code_3(run: Run, tmp_path: Path) -> None:
-    code, _, err = run("--prices", str(tmp_path / "none.csv"))
-    assert code == 3
-    assert "there is no such file" in err
+def test_a_missing_file_is_one_line_and_exit_code_3(forewarn: Forewarn, tmp_path: Path) -> None:
+    done = forewarn("leaks", "--prices", tmp_path / "none.csv")
+    assert done.returncode == 3
+    assert "there is no such file" in done.stderr

@@ -5,24 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from pydantic import SecretStr
 
 from daemon.clock import ReplayClock
 from daemon.compute import Compute
 from daemon.configuration.settings import Settings
 from daemon.due import due_of
-from daemon.outside_desk import OutsideDesk, make_outside
+from daemon.outside_desk import OutsideDesk, asked_outside, make_outside
 from daemon.session import Pipeline
 from daemon.storage.bars import BarStore, SessionBars
 from daemon.storage.database import Database
 from daemon.storage.runs import RunStore
 from market.exchange import Exchange
+from market.guard import Request
 from market.outside import Outside
-from market.panel import FIELDS, FloatArray
+from market.panel import FIELDS, FloatArray, Panel
 from market.revisions import Revision, RevisionKind
 from market.short_volume import HEADER, file_name
 from market.short_volume_files import Folder
@@ -36,6 +40,10 @@ VOLUME = 1000.0
 def write_file(folder: Path, day: date, total: float) -> None:
     rows = [f"{day:%Y%m%d}|{ticker}|{total / 4}|0|{total}|Q" for ticker in TICKERS[:2]]
     (folder / file_name(day)).write_text("\n".join(["|".join(HEADER), *rows, "2"]))
+
+
+def panel_of_one(session: date) -> Panel:
+    return Panel((session,), TICKERS[:2], *np.full((len(FIELDS), 1, 2), VOLUME))
 
 
 def day_of(session: date) -> SessionBars:
@@ -179,7 +187,63 @@ async def test_after_a_catch_up_a_split_of_which_the_day_is_open_leaves_its_tick
 def test_a_replay_asks_nobody(exchange: Exchange, settings: Settings) -> None:
     market = settings.market.model_copy(update={"short_volume": "finra", "splits_file": ""})
     assert make_outside(market, exchange, live=False).names == ()
-    assert make_outside(market, exchange, live=True).names == ("off_exchange_volume", "short_volume")
+    assert make_outside(market, exchange, live=True).names == ("off_exchange", "short")
+    assert asked_outside(market) == ("finra",)
+    assert asked_outside(market.model_copy(update={"minutes": "eodhd"})) == ("finra", "eodhd_minutes")
+
+
+async def test_minutes_are_told_where_the_file_of_finra_is_at_fault_and_the_other_way_round(
+    database: Database, exchange: Exchange, settings: Settings, tmp_path: Path
+) -> None:
+    days = exchange.sessions(date(2024, 3, 4), date(2024, 3, 6))
+    told = {"minutes": "folder", "minutes_folder": str(tmp_path)}
+    market = settings.market.model_copy(update=told)
+    both = settings.model_copy(update={"market": market})
+    (tmp_path / file_name(days[0])).write_text("<html>")
+    (tmp_path / "minutes-20240304.csv").write_text(
+        "ticker,start,volume\nAAPL,2024-03-04T13:00:00Z,50\nAAPL,2024-03-04T16:00:00Z,1000\n"
+    )
+    write_file(tmp_path, days[1], 400.0)
+    (tmp_path / "minutes-20240305.csv").write_text("<html>")
+    pipeline = pipeline_of(both, database, exchange, days[0])
+    await pipeline.restore()
+    await run(pipeline, both, exchange, days)
+    first, second = (pipeline.memory.outside[day][:4, 0] for day in days[1:])
+    np.testing.assert_allclose(first, [np.nan, np.nan, 0.05, 0.0])
+    np.testing.assert_allclose(second, [0.4, 0.1, np.nan, np.nan])
+
+
+async def test_eodhd_is_asked_by_a_live_daemon_only_and_what_came_is_kept(
+    exchange: Exchange, settings: Settings, tmp_path: Path
+) -> None:
+    told = {"minutes": "eodhd", "minutes_folder": str(tmp_path), "short_volume": "none"}
+    yesterday = exchange.previous(exchange.previous(datetime.now(UTC).date()))
+    stamp = int(exchange.open_at(yesterday).timestamp())
+    rows = [{"timestamp": stamp + 60 * at, "volume": 10 * (at + 60)} for at in (-50, 5)]
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.match_info["symbol"] == "MSFT.US":
+            return web.Response(status=500)
+        return web.json_response(rows)
+
+    app = web.Application()
+    app.router.add_get("/api/intraday/{symbol}", answer)
+    async with TestServer(app) as server:
+        eodhd = settings.market.eodhd.model_copy(update={"url": str(server.make_url("/api/")), "attempts": 1})
+        market = settings.market.model_copy(update=told | {"eodhd": eodhd})
+        seen: list[Request] = []
+        token, bars = SecretStr("s3cret"), panel_of_one(yesterday)
+        replayed = make_outside(market, exchange, live=False, told=seen.append, token=token)
+        assert np.isnan(await replayed.shares(bars)).all()
+        assert seen == []
+        live = make_outside(market, exchange, live=True, told=seen.append, token=token)
+        found = await live.shares(bars)
+    np.testing.assert_allclose(found[2:4], [[100 / 650, np.nan], [0.0, np.nan]])
+    assert [(one.provider, bool(one.failure)) for one in sorted(seen, key=lambda one: one.what)] == [
+        ("eodhd_minutes", False),
+        ("eodhd_minutes", True),
+    ]
+    np.testing.assert_array_equal((await replayed.shares(bars))[2:4], found[2:4])  # from the folder
 
 
 def test_the_features_command_reads_the_files_that_the_configuration_names(
@@ -193,14 +257,14 @@ def test_the_features_command_reads_the_files_that_the_configuration_names(
     )
     (tmp_path / "config.toml").write_text(
         '[market]\nshort_volume = "folder"\nshort_volume_folder = "."\nsplits_file = "splits.csv"\n'
-        'customers_file = "customers.csv"\nminutes_file = "minutes.csv"\n'
+        'customers_file = "customers.csv"\nminutes = "file"\nminutes_file = "minutes.csv"\n'
     )
     done = forewarn("features", "AAPL", "--json", "--config", "config.toml")
     assert (done.returncode, done.stderr) == (0, "")
     found = {one["feature"]: one for one in json.loads(done.stdout)["features"]}
     assert 0 < found["off_exchange_share"]["value"] < 0.1
     assert (found["off_exchange_share"]["tier"], found["short_share"]["value"]) == ("delayed", 0.25)
-    assert found["after_hours_share"]["value"] == pytest.approx(0.05)
+    assert found["after_hours_share"]["value"] == pytest.approx(50 / 1050)
     assert (found["customer_momentum_21"]["tier"], found["off_exchange_z_60"]["tier"]) == ("exact", "missing")
     (tmp_path / "splits.csv").write_text("ticker,session\n")
     refused = forewarn("features", "AAPL", "--config", "config.toml")

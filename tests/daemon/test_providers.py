@@ -16,6 +16,7 @@ from daemon.configuration.config_error import ConfigError
 from daemon.configuration.settings import Settings
 from daemon.live.feed import FeedError, make_feed
 from daemon.live.observer import Observer
+from daemon.live.overlap import Overlap
 from daemon.live.providers import make_sources, provider_names
 from daemon.storage.calls import CallStore
 from daemon.storage.database import Database
@@ -26,6 +27,7 @@ from tests.stand_ins.market import TOKEN, Fault, MarketStandIn
 from tests.stand_ins.market_wire import history
 
 SESSION = date(2012, 12, 28)
+NOTHING = Overlap.none(("AAPL", "IBM", "T001"))
 CLOSE = FIELDS.index("close")
 
 
@@ -56,7 +58,7 @@ def price(ticker: str) -> float:
 async def test_each_provider_serves_a_session_over_the_network(
     market: MarketStandIn, tmp_path: Path, name: str
 ) -> None:
-    bars = await make_feed(configured(market, tmp_path, f'provider = "{name}"')).session(SESSION, None)
+    bars = await make_feed(configured(market, tmp_path, f'provider = "{name}"')).session(SESSION, NOTHING)
     np.testing.assert_allclose(bars.values[CLOSE], [price("AAPL"), price("IBM"), price("T001")], rtol=1e-12)
 
 
@@ -68,7 +70,7 @@ async def test_a_ticker_that_one_provider_lacks_comes_from_the_next_and_all_of_i
     settings = configured(market, tmp_path, 'fallback = ["eodhd", "sample"]')
     names = provider_names(settings.market)
     observer = Observer(database, SystemClock(), names, (), keep_days=100)
-    bars = await make_feed(settings, observer).session(SESSION, None)
+    bars = await make_feed(settings, observer).session(SESSION, NOTHING)
     np.testing.assert_allclose(bars.values[CLOSE], [price("AAPL"), price("IBM"), price("T001")], rtol=1e-12)
     async with database.read() as connection:
         store, since = CallStore(connection), SystemClock().now().replace(year=2000)
@@ -84,7 +86,7 @@ async def test_where_all_fail_the_requests_are_written_down_and_no_token_is_told
     settings = configured(market, tmp_path, 'provider = "eodhd"\nfallback = "finnhub"')
     observer = Observer(database, SystemClock(), provider_names(settings.market), (), keep_days=100)
     with pytest.raises(FeedError, match=r"eodhd refuses the key .* finnhub refuses the key") as caught:
-        await make_feed(settings, observer).session(SESSION, None)
+        await make_feed(settings, observer).session(SESSION, NOTHING)
     assert TOKEN not in str(caught.value)
     async with database.read() as connection:
         found = await CallStore(connection).requests_since(SystemClock().now().replace(year=2000))

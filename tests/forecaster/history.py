@@ -46,16 +46,16 @@ def furnished(window: Window) -> Window:
     def walk() -> FloatArray:
         return 50.0 * np.exp(np.cumsum(0.01 * rng.standard_normal(window.sessions)))
 
-    off_exchange = window.volume * rng.uniform(0.2, 0.6, shape)
+    off_exchange = rng.uniform(0.2, 0.6, shape)
     return replace(
         window,
         series={name: walk() for name in (*SERIES, *SECTORS)},
         sectors=tuple(SECTORS[row % len(SECTORS)] for row in range(window.tickers)),
         extras={
-            "off_exchange_volume": off_exchange,
-            "short_volume": off_exchange * rng.uniform(0.3, 0.6, shape),
-            "premarket_volume": window.volume * rng.uniform(0.0, 0.05, shape),
-            "postmarket_volume": window.volume * rng.uniform(0.0, 0.08, shape),
+            "off_exchange": off_exchange,
+            "short": off_exchange * rng.uniform(0.3, 0.6, shape),
+            "premarket": rng.uniform(0.0, 0.05, shape),
+            "postmarket": rng.uniform(0.0, 0.08, shape),
             "customer_return": 0.01 * rng.standard_normal(shape),
         },
     )

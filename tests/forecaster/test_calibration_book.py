@@ -114,7 +114,7 @@ def test_overlapping_sessions_bet_in_lanes_of_their_own() -> None:
         CalibrationBook.opened(AS_STATED, horizon=0)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([1, 3, 20]), st.sampled_from([0.0, -1.5]), st.integers(1, 5))
 def test_a_book_put_away_and_taken_out_again_goes_on_the_same(
     seed: int, size: int, shift: float, horizon: int

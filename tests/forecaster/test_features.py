@@ -85,14 +85,24 @@ def test_the_oldest_session_of_a_lookback_matters_and_the_one_before_does_not(fe
 
 
 def scaled(window: Window, session: int, seed: int) -> Window:
-    """The window with one session's values multiplied, each ticker's by a factor of its own."""
+    """The window with one session's values multiplied, each ticker's by a factor of its own.
+
+    All prices of a bar have the same factor; each extra, of which ratios are taken, has another.
+    """
     rng = np.random.default_rng(seed)
     out = spoilt(window, slice(0, 0))
-    factors = np.exp(rng.choice([-1.5, 1.5], window.tickers) + 0.1 * rng.standard_normal(window.tickers))
+
+    def factors() -> FloatArray:
+        signs = rng.choice([-1.5, 1.5], window.tickers)
+        return np.asarray(np.exp(signs + 0.1 * rng.standard_normal(window.tickers)))
+
+    of_bars = factors()
     for name in BARS:
-        getattr(out, name)[:, session] *= factors if name not in {"volume", "dollars"} else 1 / factors
-    for values in (*out.extras.values(), *out.series.values(), out.market):
-        values[..., session] *= factors if values.ndim > 1 else factors[0]
+        getattr(out, name)[:, session] *= of_bars if name not in {"volume", "dollars"} else 1 / of_bars
+    for values in (*out.series.values(), out.market):
+        values[session] *= of_bars[0]
+    for values in out.extras.values():
+        values[:, session] *= factors()
     return out
 
 

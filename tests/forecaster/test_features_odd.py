@@ -89,7 +89,23 @@ def test_an_unknown_newest_bar_makes_every_feature_unknown_but_those_that_do_not
         values[:, -1] = math.nan
     matrix = feature_matrix(replace(window, **bars))
     known = [name for i, name in enumerate(FEATURE_NAMES) if not np.isnan(matrix[:, i]).all()]
-    assert known == ["momentum_252_21", "short_share", "short_share_z_60", "customer_momentum_21"]
+    of_another_session = [
+        *("off_exchange_share", "off_exchange_z_60", "short_share", "short_share_z_60"),
+        *("after_hours_share", "after_hours_z_60", "premarket_z_60", "postmarket_z_60"),
+    ]
+    assert known == ["momentum_252_21", *of_another_session, "customer_momentum_21"]
+
+
+@pytest.mark.parametrize("volume", [0.0, math.nan])
+def test_what_is_told_of_the_session_before_stays_known_where_the_newest_has_no_volume(volume: float) -> None:
+    window = everything().last(LONGEST_LOOKBACK)
+    newest = {name: getattr(window, name).copy() for name in ("volume", "dollars")}
+    for values in newest.values():
+        values[:, -1] = volume
+    told = [one for one in FEATURES if one.layer in {Layer.OFF_EXCHANGE, Layer.AFTER_HOURS}]
+    got = feature_matrix(replace(window, **newest), told)
+    assert_array_equal(got, feature_matrix(window, told))
+    assert np.isfinite(got).all()
 
 
 UNSAID = {
@@ -135,7 +151,7 @@ def test_a_price_that_never_moves_is_calm_and_what_cannot_be_said_is_unknown(pri
 
 
 def _made_up(inputs: tuple[str, ...]) -> bool:
-    return any(name.endswith(("_volume", "_return")) or name == "sector_fund" for name in inputs)
+    return not {*everything().extras, "sector_fund"}.isdisjoint(inputs)
 
 
 def test_a_zero_price_makes_what_reads_it_unknown_and_nothing_else() -> None:

@@ -76,8 +76,8 @@ def test_an_estimated_input_makes_what_reads_it_estimated() -> None:
         panel,
         STOCKS,
         BENCHMARK,
-        extras={"off_exchange_volume": shares, "short_volume": shares},
-        tiers={"off_exchange_volume": Tier.ESTIMATED, "short_volume": Tier.DELAYED},
+        extras={"off_exchange": shares, "short": shares},
+        tiers={"off_exchange": Tier.ESTIMATED, "short": Tier.DELAYED},
     )
     found = dict(zip(FEATURE_NAMES, feature_tiers(window), strict=True))
     assert found["off_exchange_share"] is Tier.ESTIMATED

@@ -16,7 +16,7 @@ VALUES = st.one_of(st.just(math.nan), st.integers(-3, 3).map(float), st.floats(-
 MATRICES = arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 4)), elements=VALUES)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(MATRICES)
 def test_they_are_scipys_ranks_of_the_known_stretched_from_minus_to_plus_one_half(values: FloatArray) -> None:
     got = centred_ranks(values)

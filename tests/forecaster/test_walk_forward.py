@@ -96,7 +96,7 @@ class TestPlanted:
     @pytest.mark.parametrize("signal", range(len(SIX)))
     def test_it_stays_calibrated_while_any_one_signal_is_out(self, signal: int) -> None:
         found = walked(0.5)
-        history, made = found.history, np.flatnonzero(found.model >= 0)
+        history, made = found.history, np.flatnonzero(found.model >= 0)[::3]  # outcomes of five days overlap
         start = sum(len(one.features) for one in SIX[:signal])
         ranks = np.array(history.ranks[made])
         ranks[..., start : start + len(SIX[signal].features)] = math.nan

@@ -137,21 +137,21 @@ def test_series_sectors_and_extras_follow_the_sessions_and_tickers_that_are_kept
         "none",
         series={"vix": np.array([20.0, 21.0, 22.0])},
         sectors={"AAA": "Energy"},
-        extras={"short_volume": np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])},
-        tiers={"short_volume": Tier.DELAYED},
+        extras={"short": np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])},
+        tiers={"short": Tier.DELAYED},
     )
     assert_array_equal(window.series["vix"], [20.0, 22.0])  # nobody was known in between
-    assert_array_equal(window.extras["short_volume"], [[1.0, 5.0], [2.0, 6.0]])
+    assert_array_equal(window.extras["short"], [[1.0, 5.0], [2.0, 6.0]])
     assert window.sectors == ("", "Energy")
     assert_array_equal(window.weekdays, [1.0, 3.0])  # 2 January 2024 was a Tuesday
-    assert window.tiers == {"short_volume": Tier.DELAYED}
+    assert window.tiers == {"short": Tier.DELAYED}
 
     newest, aaa = window.last(1), window.rows(1, 2)
     assert_array_equal(newest.series["vix"], [22.0])
-    assert_array_equal(newest.extras["short_volume"], [[5.0], [6.0]])
+    assert_array_equal(newest.extras["short"], [[5.0], [6.0]])
     assert_array_equal(newest.weekdays, [3.0])
     assert_array_equal(aaa.close, [[10.0, 12.0]])
-    assert_array_equal(aaa.extras["short_volume"], [[2.0, 6.0]])
+    assert_array_equal(aaa.extras["short"], [[2.0, 6.0]])
     assert (aaa.sectors, aaa.tickers, aaa.sessions) == (("Energy",), 1, 2)
 
 

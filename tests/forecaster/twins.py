@@ -295,12 +295,14 @@ def idiosyncratic(b: Bars) -> Column:
     return np.sqrt(left * 62 / 61 * YEAR)
 
 
-def off_exchange_share(b: Bars) -> Column:
-    return b["off_exchange_volume"] / b["volume"]
-
-
 def short_share(b: Bars) -> Column:
-    return b["short_volume"] / b["off_exchange_volume"]
+    return b["short"] / b["off_exchange"]
+
+
+def after_hours_share(b: Bars) -> Column:
+    regular = 1_000.0
+    premarket, postmarket = b["premarket"] * regular, b["postmarket"] * regular
+    return (premarket + postmarket) / (premarket + regular + postmarket)
 
 
 def customer_lead(b: Bars, n: int) -> Column:
@@ -368,11 +370,11 @@ TICKER: dict[str, Callable[[Bars], Column]] = {
     "beta_sector_63": partial(beta, series="fund"),
     "correlation_sector_63": partial(correlation, series="fund"),
     "sector_relative_21": lambda b: (steps(b) - series_steps(b, "fund")).rolling(21).sum(),
-    "off_exchange_share": off_exchange_share,
-    "off_exchange_z_60": lambda b: z(off_exchange_share(b), 60),
+    "off_exchange_share": lambda b: b["off_exchange"],
+    "off_exchange_z_60": lambda b: z(b["off_exchange"], 60),
     "short_share": short_share,
     "short_share_z_60": lambda b: z(short_share(b), 60),
-    "after_hours_share": lambda b: (b["premarket_volume"] + b["postmarket_volume"]) / b["volume"],
+    "after_hours_share": after_hours_share,
     "customer_momentum_21": lambda b: b["customer_return"].rolling(21).sum(),
     "customer_lead_21": partial(customer_lead, n=21),
     "customer_lead_5": partial(customer_lead, n=5),
@@ -417,18 +419,18 @@ def sector_turnover(u: Universe) -> Table:
 
 
 def dark_index(u: Universe) -> Table:
-    share = u.extras["short_volume"] / u.extras["off_exchange_volume"]
-    weights = u.dollars.where(share.notna())
+    share = u.extras["short"] / u.extras["off_exchange"]
+    weights = u.dollars.shift(1).where(share.notna())
     return u.told((share * weights).sum(axis=1, min_count=1) / weights.sum(axis=1, min_count=1))
 
 
-def weekday_z(u: Universe, *names: str) -> Table:
-    share = (sum((u.extras[name] for name in names), start=0.0 * u.volume) / u.volume).to_numpy()
-    out = np.full_like(share, np.nan)
-    for row in range(60, len(share)):
-        same = np.flatnonzero(u.weekdays[row - 60 : row] == u.weekdays[row]) + row - 60
+def weekday_z(u: Universe, share: Table) -> Table:
+    told, out = share.to_numpy(), np.full(share.shape, np.nan)
+    of = np.concatenate([[np.nan], u.weekdays[:-1]])  # a session is told of the one before
+    for row in range(61, len(told)):
+        same = np.flatnonzero(of[row - 60 : row] == of[row]) + row - 60
         if len(same) >= 3:
-            out[row] = (share[row] - share[same].mean(axis=0)) / share[same].std(axis=0, ddof=1)
+            out[row] = (told[row] - told[same].mean(axis=0)) / told[same].std(axis=0, ddof=1)
     return pd.DataFrame(out)
 
 
@@ -447,7 +449,7 @@ UNIVERSE: dict[str, Callable[[Universe], Table]] = {
     "sector_strength_slope_21": strength_slope,
     "sector_turnover_21": sector_turnover,
     "dark_index": dark_index,
-    "after_hours_z_60": lambda u: weekday_z(u, "premarket_volume", "postmarket_volume"),
-    "premarket_z_60": lambda u: weekday_z(u, "premarket_volume"),
-    "postmarket_z_60": lambda u: weekday_z(u, "postmarket_volume"),
+    "after_hours_z_60": lambda u: weekday_z(u, after_hours_share(u.extras)),
+    "premarket_z_60": lambda u: weekday_z(u, u.extras["premarket"]),
+    "postmarket_z_60": lambda u: weekday_z(u, u.extras["postmarket"]),
 }

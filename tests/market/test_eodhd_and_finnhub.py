@@ -73,7 +73,15 @@ async def test_finnhub_s_close_stands_in_for_the_adjusted_close(market: MarketSt
 async def test_eodhd_s_traded_prices_are_divided_by_every_later_split(market: MarketStandIn) -> None:
     market.splits = {"AAPL": [(date(2012, 12, 10), 7.0), (date(2013, 2, 1), 0.5)]}
     eodhd = EodhdProvider(TOKEN, guard("eodhd"), url=market.eodhd)
-    assert_told(await eodhd.fetch(BOTH, START, END), BOTH)
+    fetched = await eodhd.fetch(BOTH, START, END)
+    assert_told(fetched, BOTH)
+    assert fetched.splits == {"MSFT": (), "AAPL": tuple(market.splits["AAPL"])}
+
+
+async def test_finnhub_s_splits_are_not_told(market: MarketStandIn) -> None:
+    assert (
+        await FinnhubProvider(TOKEN, guard("finnhub"), url=market.finnhub).fetch(BOTH, START, END)
+    ).splits == {}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from market.exchange import Exchange, ExchangeError, load_exchange
-from market.extended_hours import MinuteError, Minutes, day_parts, known_at
+from market.extended_hours import day_parts, known_at
+from market.minutes import MinuteError, Minutes
 
 NEW_YORK = ZoneInfo("America/New_York")
 DAY, EARLY = date(2024, 3, 7), date(2024, 7, 3)
@@ -71,6 +72,17 @@ def test_a_feed_without_extended_hours_says_nothing_and_not_zero(exchange: Excha
     found = day_parts(minutes, exchange, (DAY,), ("A", "B", "C", "D"))
     assert_array_equal(np.isnan(found.share[0]), [True, False, True, True])
     assert found.postmarket[0, 1] == 0.0
+
+
+def test_bars_without_volume_in_extended_hours_say_nothing_either(exchange: Exchange) -> None:
+    minutes = bars(
+        ("A", "08:00", 0.0),
+        ("A", "10:00", 5.0),
+        ("A", "17:00", 0.0),
+        ("B", "08:00", 1.0),
+        ("B", "10:00", 0.0),
+    )
+    assert np.isnan(day_parts(minutes, exchange, (DAY,), ("A", "B")).share).all()
 
 
 def test_bars_come_in_any_order_and_others_are_left_out(exchange: Exchange) -> None:

@@ -10,8 +10,18 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from market.exchange import Exchange, load_exchange
-from market.filings_edgar import FilingsError, fetch_reports
-from market.filings_links import EXPIRES, Links, Report, customer_returns, known_from, links_of, ticker_of
+from market.filings_edgar import fetch_reports
+from market.filings_links import (
+    EXPIRES,
+    Links,
+    Report,
+    customer_returns,
+    customers_of,
+    known_from,
+    links_of,
+)
+from market.filings_names import ticker_of
+from market.filings_source import FilingsError, UnreachableError
 
 NEW_YORK = ZoneInfo("America/New_York")
 ACCEPTED = datetime(2024, 3, 7, 17, 5, tzinfo=NEW_YORK)
@@ -24,6 +34,10 @@ def exchange() -> Exchange:
 
 def report(text: str, accepted_at: datetime = ACCEPTED) -> Report:
     return Report("SUP", "0000000000-24-000001", accepted_at, text)
+
+
+def linked(given: Report, exchange: Exchange) -> Links:
+    return links_of(given, exchange, customers_of(given))
 
 
 def links(weights: dict[str, float], known_at: datetime, expires_at: datetime | None = None) -> Links:
@@ -57,10 +71,10 @@ def test_a_name_links_by_the_reviewed_table_only(name: str, ticker: str) -> None
         (datetime(2024, 3, 28, 9, 0, tzinfo=NEW_YORK), date(2024, 4, 1)),
     ],
 )
-def test_a_report_is_known_at_the_close_of_the_session_after_its_acceptance(
+def test_a_report_may_be_used_at_the_close_of_the_session_after_its_acceptance(
     exchange: Exchange, accepted: datetime, day: date
 ) -> None:
-    assert known_from(accepted, exchange) == exchange.close_at(day)
+    assert known_from(accepted, exchange) == day
 
 
 def test_an_acceptance_without_a_zone_is_refused(exchange: Exchange) -> None:
@@ -74,21 +88,22 @@ def test_the_links_are_those_of_the_reports_newest_year(exchange: Exchange) -> N
         "In 2022, Walmart and Boeing accounted for 25% and 13% of our net sales. "
         "In 2023, one customer represented 11% of our revenue."
     )
-    found = links_of(report(text), exchange)
+    found = linked(report(text), exchange)
     assert found.weights == {"WMT": 0.2, "TGT": 0.12}
     assert found.told == 3
     assert found.coverage == pytest.approx(2 / 3)
-    assert found.expires_at == ACCEPTED + timedelta(days=548)
+    assert found.known_from == date(2024, 3, 8)
+    assert found.expires_at == found.known_at + timedelta(days=548)
 
 
 def test_a_report_that_tells_no_customer_links_to_none_and_a_company_never_to_itself(
     exchange: Exchange,
 ) -> None:
-    none = links_of(report("No customer accounted for 10% of our revenue in 2023."), exchange)
+    none = linked(report("No customer accounted for 10% of our revenue in 2023."), exchange)
     assert (none.weights, none.told) == ({}, 0)
     assert np.isnan(none.coverage)
     itself = Report("WMT", "1", ACCEPTED, "Walmart accounted for 20% of our revenue in 2023.")
-    assert links_of(itself, exchange).weights == {}
+    assert linked(itself, exchange).weights == {}
 
 
 def test_customers_count_by_their_share_and_an_unknown_return_counts_nothing() -> None:
@@ -160,10 +175,26 @@ def test_whatever_the_package_raises_names_the_ticker(monkeypatch: pytest.Monkey
         raise OSError("no network")
 
     stand_in(monkeypatch, fail)
-    with pytest.raises(FilingsError, match="NVDA: no annual reports: OSError: no network"):
+    with pytest.raises(UnreachableError, match="NVDA: the SEC did not answer: OSError: no network"):
         list(fetch_reports("NVDA", identity="Ann ann@example.com", since=date(2020, 1, 1)))
 
 
 def test_a_company_without_reports_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch, None)
     assert list(fetch_reports("NVDA", identity="Ann ann@example.com", since=date(2020, 1, 1))) == []
+
+
+def test_a_report_that_does_not_say_when_it_was_accepted_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = SimpleNamespace(header=SimpleNamespace(acceptance_datetime=None), accession_no="1-2-3")
+    stand_in(monkeypatch, [one])
+    with pytest.raises(FilingsError, match="NVDA: report 1-2-3 does not say when the SEC accepted it"):
+        list(fetch_reports("NVDA", identity="Ann ann@example.com", since=date(2020, 1, 1)))
+
+
+def test_a_customer_told_twice_counts_with_its_largest_share_and_nought_is_none(exchange: Exchange) -> None:
+    text = (
+        "In 2023, Walmart accounted for 20% of our net sales. In 2023, Walmart accounted for 14.1% of our "
+        "net sales. In 2023, Boeing accounted for 0% of our net sales."
+    )
+    found = linked(report(text), exchange)
+    assert (found.weights, found.told) == ({"WMT": 0.2}, 2)

@@ -13,10 +13,11 @@ from aiohttp.test_utils import TestServer
 from numpy.testing import assert_allclose, assert_array_equal
 
 from market.exchange import load_exchange
-from market.extended_hours import Minutes
 from market.filings_links import Links, customer_extra
-from market.outside import NAMES, Outside, in_volume
-from market.outside_files import OutsideFileError, read_customers, read_minutes, read_splits
+from market.minute_days import MinuteDays
+from market.minute_files import MinuteFile
+from market.outside import KEPT, Outside, best_known, joined, unknown
+from market.outside_files import OutsideFileError, read_customers, read_splits
 from market.panel import FIELDS, Panel
 from market.provider import TransientProviderError
 from market.short_volume import HEADER, ShortVolumeError, file_name
@@ -105,16 +106,13 @@ class TestShares:
     ) -> None:
         (tmp_path / file_name(DAY)).write_text(daily())
         outside = Outside(Folder(tmp_path))
-        assert outside.names == ("off_exchange_volume", "short_volume")
+        assert outside.names == ("off_exchange", "short")
         raw = await outside.shares(bars(), dict.fromkeys(TICKERS, ()))
         split = await outside.shares(bars(4000.0), {"AAPL": [(NEXT, 4.0)]})
         assert_allclose(raw[:2], [[0.4, 0.4], [0.1, 0.1]])
         assert_allclose(split[:, 0], raw[:, 0])
         assert np.isnan(split[:, 1]).all()  # its splits are not told
         assert np.isnan(raw[2:]).all()
-        told = in_volume(raw[:, None, :], np.full((1, 2), 8000.0))
-        assert_allclose(told["off_exchange_volume"], [[3200.0, 3200.0]])
-        assert tuple(told) == NAMES
 
     async def test_no_file_is_asked_for_where_no_split_is_told(self, tmp_path: Path) -> None:
         (tmp_path / file_name(DAY)).write_text("<html>")
@@ -125,16 +123,35 @@ class TestShares:
         found = await Outside(Folder(tmp_path)).shares(bars(399.0), dict.fromkeys(TICKERS, ()))
         assert np.isnan(found).all()
 
-    async def test_extended_hours_are_of_the_minutes_own_session(self) -> None:
-        starts = [datetime(2024, 3, 6, hour, tzinfo=UTC) for hour in (13, 15, 22)]
-        minutes = Minutes(
-            np.array(["AAPL"] * 3), np.array([at.replace(tzinfo=None) for at in starts], "datetime64[us]"),
-            np.array([50.0, 1000.0, 20.0]),
-        )  # fmt: skip
-        outside = Outside(minutes=minutes, exchange=load_exchange("XNYS"))
+    async def test_extended_hours_are_of_the_minutes_own_session(self, tmp_path: Path) -> None:
+        path, exchange = tmp_path / "minutes.csv", load_exchange("XNYS")
+        path.write_text(
+            "ticker,start,volume\nAAPL,2024-03-06T13:00:00Z,50\nAAPL,2024-03-06T15:00:00Z,1000\n"
+            "AAPL,2024-03-06T22:00:00Z,20\n"
+        )
+        outside = Outside(minutes=MinuteDays(MinuteFile(path, exchange), exchange))
+        assert (outside.names, outside.estimates) == (("premarket", "postmarket"), False)
         found = await outside.shares(bars(5.0))
-        assert_allclose(found[2:, 0], [0.05, 0.02])
+        assert_allclose(found[2:4, 0], [0.05, 0.02])
         assert np.isnan(found[:, 1]).all()
+        assert np.isnan(found[4:]).all()  # without prices nothing is explained
+
+    def test_an_estimate_stands_in_for_what_is_not_told_and_for_nothing_else(self) -> None:
+        shares = unknown(3)
+        shares[0] = [0.4, np.nan, np.nan]
+        shares[KEPT.index("off_exchange_estimate")] = [0.9, 0.3, np.nan]
+        assert_array_equal(best_known(shares)[0], [0.4, 0.3, np.nan])
+        assert np.isnan(best_known(shares)[1:]).all()
+
+    @pytest.mark.parametrize("volume", [8000.0, 0.0, np.nan])
+    def test_they_stay_what_was_told_whatever_is_traded_by_the_day_to_which_they_are_joined(
+        self, volume: float
+    ) -> None:
+        shares = np.arange(1.0, 9.0).reshape(4, 1, 2) / 10
+        found = joined(bars(volume), ("BRK-B", "AAPL"), shares, ("off_exchange", "postmarket"), (), {})
+        assert tuple(found) == ("off_exchange", "postmarket")
+        assert_array_equal(found["off_exchange"], [[0.1, 0.2]])
+        assert_array_equal(found["postmarket"], [[0.7, 0.8]])
 
 
 class TestFactFiles:
@@ -145,13 +162,6 @@ class TestFactFiles:
         path.write_text("ticker,session,ratio\nAAPL,2020-08-31,4\nAAPL,2014-06-09,7\nMSFT,,\n")
         found = read_splits(path)
         assert found == {"AAPL": ((date(2014, 6, 9), 7.0), (date(2020, 8, 31), 4.0)), "MSFT": ()}
-
-    def test_minutes_are_read_in_utc(self, tmp_path: Path) -> None:
-        path = tmp_path / "minutes.csv"
-        path.write_text("ticker,start,volume\nAAPL,2024-03-06T13:00:00Z,50\n")
-        found = read_minutes(path)
-        assert (found.tickers[0], found.volume[0]) == ("AAPL", 50.0)
-        assert found.starts[0] == np.datetime64("2024-03-06T13:00")
 
     def test_customers_of_one_day_are_one_report(self, tmp_path: Path) -> None:
         path = tmp_path / "customers.csv"
@@ -170,7 +180,6 @@ class TestFactFiles:
             (read_splits, "ticker,session,ratio\nA,2020-01-02,0\n", "row 1: ratio 0 is no number above 0"),
             (read_splits, "ticker,session,ratio\nA,,2\n", "row 1: session None is no date"),
             (read_splits, "ticker,ratio\nA,2\n", "column 'session' is missing among ticker, ratio"),
-            (read_minutes, "ticker,start,volume\nA,2024-03-06T13:00:00Z,-1\n", "is no number of shares"),
             (read_customers, "supplier,customer,share,known_from\nA,B,80,2024-01-02\n", "no fraction"),
             (read_customers, "supplier,customer,share,known_from\nA,A,0.8,2024-01-02\n", "name two tickers"),
             (read_customers, "supplier,customer,share,known_from\nA,B,0.8,soon\n", "'soon' is no date"),

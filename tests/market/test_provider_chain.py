@@ -20,6 +20,7 @@ from market.provider import (
     UnusableAnswerError,
 )
 from market.provider_chain import Asked, ProviderChain, Source
+from market.splits import Splits
 from tests.market.provider_cases import JumpingTimer
 
 FIRST, LAST = date(2024, 3, 6), date(2024, 3, 7)
@@ -33,8 +34,9 @@ def bars(price: float, *days: date) -> Bars:
 class Scripted:
     """A provider that knows some tickers, or fails."""
 
-    def __init__(self, known: dict[str, Bars] | ProviderError) -> None:
+    def __init__(self, known: dict[str, Bars] | ProviderError, splits: Splits | None = None) -> None:
         self.known = known
+        self.splits = splits or {}
         self.asked: list[tuple[str, ...]] = []
 
     async def fetch(self, tickers: Sequence[str], start: date, end: date) -> Fetched:
@@ -43,7 +45,7 @@ class Scripted:
             raise self.known
         found = {ticker: self.known[ticker] for ticker in tickers if ticker in self.known}
         failed = tuple((ticker, "unknown") for ticker in tickers if ticker not in found)
-        return Fetched(panel_of(tuple(tickers), found), failed)
+        return Fetched(panel_of(tuple(tickers), found), failed, splits=self.splits)
 
 
 def chain(*providers: Scripted, timer: JumpingTimer | None = None) -> ProviderChain:
@@ -66,6 +68,17 @@ async def test_a_ticker_s_bars_are_never_of_two_providers() -> None:
     second = Scripted({"B": bars(2.0, LAST)})
     fetched = await chain(first, second).fetch(("A", "B"), FIRST, LAST)
     np.testing.assert_array_equal(fetched.panel.close, [[1.0, np.nan], [1.0, 2.0]])
+
+
+async def test_splits_are_those_of_the_provider_that_serves_the_ticker_told_or_not() -> None:
+    four, two = ((FIRST, 4.0),), ((FIRST, 2.0),)
+    first = Scripted(
+        {"A": bars(1.0), "B": bars(1.0, FIRST), "C": bars(1.0, FIRST)}, {"A": (), "B": four, "C": four}
+    )
+    second = Scripted({"B": bars(2.0), "C": bars(2.0)}, {"A": two, "C": two})
+    fetched = await chain(first, second).fetch(TICKERS, FIRST, LAST)
+    assert fetched.splits == {"A": (), "C": two}
+    assert (await chain(first, Scripted({})).fetch(("B",), FIRST, LAST)).splits == {"B": four}
 
 
 async def test_what_nobody_has_of_the_last_session_stays_with_the_first() -> None:

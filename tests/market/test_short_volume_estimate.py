@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from market.panel import FloatArray
-from market.short_volume_estimate import LEAST_DAYS, PURGE_DAYS, estimate, excess_share
+from market.short_volume_estimate import LEAST_DAYS, LEAST_R2, PURGE_DAYS, estimate, excess_share
 
 MINUTES = 390
 
@@ -109,6 +112,45 @@ def test_the_fit_is_the_least_squares_of_a_regression_with_a_mean_for_each_minut
     quiet = move[24] <= np.median(move[24])
     beyond = np.where(quiet, np.maximum(0, volume[24] - np.exp(fitted)), 0).sum() / volume[24].sum()
     assert_allclose(excess_share(open_, high, low, close, volume)[24], beyond, rtol=1e-9)
+
+
+def one_by_one(inputs: FloatArray, share: FloatArray) -> tuple[FloatArray, float]:
+    """Estimate one ticker day by day with scikit-learn's ridge, and judge it."""
+    made, plain = np.full(len(share), np.nan), np.full(len(share), np.nan)
+    for day in range(len(share)):
+        past = slice(0, max(day - PURGE_DAYS, 0))
+        known = np.isfinite(inputs[past]).all(axis=1) & np.isfinite(share[past])
+        if known.sum() >= LEAST_DAYS and np.isfinite(inputs[day]).all():
+            x, y = inputs[past][known], share[past][known]
+            model = make_pipeline(StandardScaler(), Ridge(1.0)).fit(x, y)
+            made[day], plain[day] = np.clip(model.predict(inputs[[day]])[0], 0, 1), y.mean()
+    judged = np.isfinite(made) & np.isfinite(share)
+    return made, 1 - ((share - made)[judged] ** 2).sum() / ((share - plain)[judged] ** 2).sum()
+
+
+def test_every_day_and_ticker_at_once_is_each_ridge_by_itself() -> None:
+    rng = np.random.default_rng(5)
+    days, tickers = 130, 4
+    excess, others = rng.normal(0.1, 0.02, (days, tickers)), rng.normal(15, 0.4, (days, tickers, 2))
+    others[:, 1, 0] = 15.0  # it never changes
+    share = 0.4 + 2 * (excess - 0.1) + 0.1 * (others[..., 1] - 15) + rng.normal(0, 0.02, (days, tickers))
+    excess[rng.random(excess.shape) < 0.1] = np.nan
+    share[rng.random(share.shape) < 0.2] = np.nan
+    found = estimate(excess, others, share)
+    for i in range(tickers):
+        made, r2 = one_by_one(np.column_stack([excess[:, i], others[:, i]]), share[:, i])
+        assert_allclose(found.share[:, i], made, rtol=1e-9)
+        assert found.r2[i] == pytest.approx(r2, rel=1e-9)
+        assert r2 > LEAST_R2
+
+
+def test_an_unrelated_feed_is_believed_for_hardly_any_ticker_however_slowly_the_share_moves() -> None:
+    rng = np.random.default_rng(6)
+    days, tickers = 170, 200
+    wave = 0.1 * np.sin(np.arange(days)[:, None] / 9 + rng.uniform(0, 6, tickers))
+    share = 0.35 + wave + rng.normal(0, 0.03, (days, tickers))
+    excess, others = rng.normal(0.1, 0.01, (days, tickers)), rng.normal(15, 0.3, (days, tickers, 2))
+    assert (estimate(excess, others, share).r2 >= LEAST_R2).sum() <= 2
 
 
 @pytest.mark.parametrize("value", [0.3, np.nan])

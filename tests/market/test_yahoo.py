@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,27 @@ async def test_bars_come_back_as_a_panel_in_the_order_asked_for_one_request_each
     asked: PriceProvider = provider(yahoo)
     assert_told(await asked.fetch([*BOTH, "MSFT"], START, END), BOTH)
     assert (yahoo.asked("MSFT"), yahoo.asked("AAPL"), len(yahoo.log)) == (1, 1, 2)
+
+
+async def test_the_splits_that_the_answer_tells_come_with_the_bars_and_cost_no_request(
+    yahoo: MarketStandIn,
+) -> None:
+    yahoo.until, today = END, END + timedelta(days=4)  # a session that has no bar yet
+    yahoo.splits["AAPL"] = [(date(2012, 12, 10), 7.0), (date(2012, 12, 20), 0.125), (today, 1.5)]
+    yahoo.splits["T001"] = [(START, 1.0)]
+    fetched = await provider(yahoo).fetch([*BOTH, "T001", "NOPE"], START, END)
+    assert fetched.splits == {"AAPL": tuple(yahoo.splits["AAPL"]), "MSFT": (), "T001": ()}
+    assert [seen.ticker for seen in yahoo.log].count("AAPL") == 1
+    assert_told(await provider(yahoo).fetch(BOTH, START, END), BOTH)
+
+
+async def test_a_recorded_answer_tells_its_split(yahoo: MarketStandIn, shared_data: Path) -> None:
+    name = "historical-via-chart-NVDA-split-2021-02-01-to-2022-01-31.csv.json"
+    recorded = json.loads((shared_data / "api_fixtures" / "yahoo" / name).read_text())
+    yahoo.recorded["NVDA"] = (200, "application/json", json.dumps(recorded["response"]["bodyJson"]))
+    fetched = await provider(yahoo).fetch(["NVDA"], date(2021, 2, 1), date(2022, 1, 31))
+    assert fetched.splits == {"NVDA": ((date(2021, 7, 20), 4.0),)}
+    assert len(fetched.panel.sessions) == 252
 
 
 async def test_a_hundred_tickers_come_in_time_with_nothing_lost_and_no_request_too_early(

@@ -105,6 +105,13 @@ def test_requests_that_failed_are_told_however_well_they_were_made_up_for(failed
     assert ("request_failure_rate", "provider:eodhd") not in found
 
 
+def test_of_who_is_asked_beside_the_prices_only_the_requests_are_read() -> None:
+    found = read(live(requests=(Requests("finra", 100, 60),), beside=("finra", "eodhd_minutes")))
+    assert {metric for metric, subject in found if subject == "provider:finra"} == {"request_failure_rate"}
+    assert found["request_failure_rate", "provider:finra"].state is State.BREACH
+    assert not any(subject == "provider:eodhd_minutes" for _, subject in found)
+
+
 def test_a_message_that_waits_too_long_is_slow_before_it_is_delivered() -> None:
     sent = live().sent
     waiting = (

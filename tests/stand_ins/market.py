@@ -79,7 +79,7 @@ class MarketStandIn:
         busy_every: Every so many requests for prices one is answered 429; 0 for none.
         latency_s: Seconds before an answer.
         until: Newest session that is told.
-        splits: Splits that EODHD tells, by ticker.
+        splits: Splits that Yahoo and EODHD tell, by ticker.
         recorded: Answers instead of made ones, by ticker: status, content type, body.
         log: Every request for prices.
         others: Paths of every other request.
@@ -152,7 +152,8 @@ class MarketStandIn:
             if bars is None:
                 return 404, yahoo_error("Not Found", "No data found, symbol may be delisted")
             zone = TOKYO.key if fault is Fault.WRONG_ZONE else "America/New_York"
-            chart = yahoo_chart(ticker, bars, zone=zone)
+            told = [split for split in self.splits.get(ticker, []) if split[0] >= first]
+            chart = yahoo_chart(ticker, bars, zone=zone, splits=told)
             if fault is Fault.WRONG_ZONE:
                 chart["chart"]["result"][0]["meta"]["gmtoffset"] = -18000
             return 200, chart

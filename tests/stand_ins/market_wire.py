@@ -46,7 +46,13 @@ def stamp(day: date, at: time = OPENS, zone: ZoneInfo = NEW_YORK) -> int:
     return int(datetime.combine(day, at, zone).timestamp())
 
 
-def yahoo_chart(ticker: str, bars: Sequence[Bar], *, zone: str = NEW_YORK.key) -> dict[str, Any]:
+def yahoo_chart(
+    ticker: str,
+    bars: Sequence[Bar],
+    *,
+    zone: str = NEW_YORK.key,
+    splits: Sequence[tuple[date, float]] = (),
+) -> dict[str, Any]:
     columns = [list(column) for column in zip(*(values for _, values in bars), strict=True)] or [[]] * 6
     open_, high, low, close, adjusted, volume = columns
     offset = datetime(2013, 1, 2, tzinfo=ZoneInfo(zone)).utcoffset()
@@ -70,7 +76,14 @@ def yahoo_chart(ticker: str, bars: Sequence[Bar], *, zone: str = NEW_YORK.key) -
     if bars:
         result["timestamp"] = [stamp(day) for day, _ in bars]
         result["indicators"]["adjclose"] = [{"adjclose": adjusted}]
+    if splits:
+        result["events"] = {"splits": {str(stamp(day)): _yahoo_split(day, ratio) for day, ratio in splits}}
     return {"chart": {"result": [result], "error": None}}
+
+
+def _yahoo_split(day: date, ratio: float) -> dict[str, Any]:
+    new, old = ratio.as_integer_ratio()
+    return {"date": stamp(day), "numerator": new, "denominator": old, "splitRatio": f"{new}:{old}"}
 
 
 def yahoo_error(code: str, description: str) -> dict[str, Any]:

@@ -11,18 +11,22 @@ from daemon.clock import ReplayClock
 from daemon.compute import Compute
 from daemon.configuration.settings import Settings
 from daemon.due import due_of
+from daemon.feature_set import NOTHING
 from daemon.live.feed import Feed
+from daemon.live.observer import Observer
 from daemon.live.sessions import Sessions
 from daemon.session import Pipeline
 from daemon.storage.database import Database
 from daemon.storage.gates import GateStore
 from daemon.storage.schema import runs
 from market.exchange import Exchange
+from market.outside import Outside
 from market.panel import Panel
 from market.price_file import read_prices
 from market.provider import Fetched, TransientProviderError
 from market.provider_chain import Source
 from market.sample import SAMPLE_PATH
+from market.splits import Splits
 from trading.gate import GateState
 
 FIRST = date(2004, 6, 1)
@@ -36,6 +40,7 @@ class SampleProvider:
         self.panel = panel.columns(tuple(t for t in panel.tickers if t != "GOOG"))
         self.published = date.max
         self.down = False
+        self.splits: Splits = {}
 
     async def fetch(self, tickers: object, start: date, end: date) -> Fetched:
         if self.down:
@@ -44,7 +49,7 @@ class SampleProvider:
         rows = [i for i, day in enumerate(self.panel.sessions) if start <= day <= stop]
         if not rows:
             return Fetched(self._empty(), ())
-        return Fetched(self.panel.rows(rows[0], rows[-1] + 1), ())
+        return Fetched(self.panel.rows(rows[0], rows[-1] + 1), (), splits=self.splits)
 
     def _empty(self) -> Panel:
         return self.panel.rows(0, 0)
@@ -53,11 +58,14 @@ class SampleProvider:
 class Desk:
     """A live daemon's session half, with the clock in the test's hand."""
 
-    def __init__(self, database: Database, settings: Settings, exchange: Exchange) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, exchange: Exchange, outside: Outside = NOTHING
+    ) -> None:
         market = settings.market.model_copy(update={"history_sessions": 320})
         self.settings = settings.model_copy(update={"market": market})
         self.exchange = exchange
         self.database = database
+        self.outside = outside
         self.provider = SampleProvider()
         self.clock = ReplayClock(due_of(exchange, FIRST, settings.schedule).due_at)
         self.restart()
@@ -65,7 +73,10 @@ class Desk:
     def restart(self) -> None:
         tickers = self.provider.panel.tickers
         compute = Compute(None)
-        self.pipeline = Pipeline(self.database, self.settings, self.clock, compute, tickers, ())
+        observer = Observer(self.database, self.clock, ("sample",), (), keep_days=100)
+        self.pipeline = Pipeline(
+            self.database, self.settings, self.clock, compute, tickers, (), observer, self.outside
+        )
         feed = Feed((Source("sample", self.provider),), tickers)
         self.sessions = Sessions(
             self.database, self.settings, self.clock, self.pipeline, feed, self.exchange, ()
