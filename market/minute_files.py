@@ -12,9 +12,9 @@ from typing import Final, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from market.column_file import read_columns
 from market.exchange import Exchange
 from market.minutes import PRICES, MinuteError, Minutes, Prices
 
@@ -153,7 +153,7 @@ def read_minutes(path: Path) -> Minutes:
     Raises:
         MinuteFileError: The file or a bar is at fault.
     """
-    table = _table(path)
+    table = read_columns(path, COLUMNS, MinuteFileError)
     try:
         starts = table.column("start").cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us"))
         tickers = table.column("ticker").cast(pa.string()).combine_chunks().dictionary_encode()
@@ -168,21 +168,6 @@ def read_minutes(path: Path) -> Minutes:
         )
     except (MinuteError, pa.ArrowException) as error:
         raise MinuteFileError(f"{path}: {error}") from error
-
-
-def _table(path: Path) -> pa.Table:
-    try:
-        table = pq.read_table(path) if path.suffix == ".parquet" else pacsv.read_csv(path)
-    except FileNotFoundError as error:
-        raise MinuteFileError(f"{path}: there is no such file; check the path") from error
-    except (OSError, pa.ArrowException) as error:
-        raise MinuteFileError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
-    absent = [name for name in COLUMNS if name not in table.column_names]
-    if absent:
-        raise MinuteFileError(
-            f"{path}: column {absent[0]!r} is missing among {', '.join(table.column_names) or 'none'}"
-        )
-    return table
 
 
 def _floats(table: pa.Table, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

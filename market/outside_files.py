@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from market.column_file import read_columns
 from market.filings_links import Links
 from market.splits import Splits
 
 CUSTOMERS: Final = ("supplier", "customer", "share", "known_from")
-TICKERS: Final = dict.fromkeys(("ticker", "supplier", "customer"), pa.string())
-"""Columns that are text whatever a CSV's cells look like: TRUE and NA are tickers."""
 
 
 class OutsideFileError(ValueError):
@@ -144,27 +142,8 @@ def _parquet(rows: list[tuple[Any, ...]]) -> bytes:
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
-    table = _table(path, columns)
+    table = read_columns(path, columns, OutsideFileError)
     return list(zip(*(table.column(name).to_pylist() for name in columns), strict=True))
-
-
-def _table(path: Path, columns: tuple[str, ...]) -> pa.Table:
-    try:
-        table = pq.read_table(path) if path.suffix == ".parquet" else _read_csv(path)
-    except FileNotFoundError as error:
-        raise OutsideFileError(f"{path}: there is no such file; check the path") from error
-    except (OSError, pa.ArrowException) as error:
-        raise OutsideFileError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
-    absent = [name for name in columns if name not in table.column_names]
-    if absent:
-        raise OutsideFileError(
-            f"{path}: column {absent[0]!r} is missing among {', '.join(table.column_names) or 'none'}"
-        )
-    return table
-
-
-def _read_csv(path: Path) -> pa.Table:
-    return pacsv.read_csv(path, convert_options=pacsv.ConvertOptions(column_types=TICKERS))
 
 
 def _day(path: Path, place: int, name: str, value: object) -> date:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 import os
 import subprocess
@@ -13,14 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import pytest
-
 from tests.daemon.command_line import Done
 from tests.stand_ins.sec import Filing, Sec, Trouble, serving
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("edgar") is None, reason="the optional package edgartools is not installed"
-)
 
 NEW_YORK = ZoneInfo("America/New_York")
 ROOT = Path(__file__).parents[2]
