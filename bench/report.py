@@ -25,6 +25,7 @@ TIMED = (  # measured with the machine to themselves
     "bench.simulations.honest_forecasts",
     "bench.simulations.stream",
     "bench.footprint",
+    "bench.yahoo_path",
 )
 SIMULATED = (  # the longest first, so that two processes end together
     "bench.simulations.pages",
@@ -66,6 +67,7 @@ ORDER = (
     "bench.false_alarms",
     "bench.simulations.pauses",
     "bench.simulations.honest_forecasts",
+    "bench.yahoo_path",
     "bench.quality",
     "bench.filings",
     "bench.simulations.stream",

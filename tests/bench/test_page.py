@@ -93,5 +93,5 @@ def test_every_simulation_is_in_the_report_once() -> None:
     files = {f"bench.simulations.{path.stem}" for path in (folder / "simulations").glob("[a-z]*.py")}
     assert sorted(ORDER) == sorted((*SIMULATED, *TIMED))
     alone = {"bench.false_alarms", "bench.filings", "bench.footprint"}
-    alone |= {"bench.leaks", "bench.quality", "bench.regimes"}
+    alone |= {"bench.leaks", "bench.quality", "bench.regimes", "bench.yahoo_path"}
     assert files | alone == set(ORDER)
