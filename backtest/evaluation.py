@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backtest.honesty import Honesty, honesty
 from backtest.survivorship import coverage
 from forecaster.features import Feature, feature_panel
-from forecaster.label import outcomes
+from forecaster.label import cut_short, outcomes
 from forecaster.ranks import centred_ranks
 from forecaster.regime import UNKNOWN, regimes
 from forecaster.signals import History, features_of, usable_signals
@@ -51,6 +52,8 @@ class Question:
         every: Sessions between two fits.
         least: Resolved sessions before the first fit.
         trials: Configurations tried on these data, this one included.
+        delisting: What comes on top of the last close of a ticker that ended, a fraction; None leaves its
+            forecasts without an outcome. Models are fitted without it: an end is known in hindsight only.
     """
 
     panel: Panel
@@ -63,6 +66,7 @@ class Question:
     every: int = MONTH
     least: int = 252
     trials: int = 1
+    delisting: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +105,15 @@ def evaluate_prices(question: Question, tell: Callable[[int, int], None] | None 
     )
     done = time.perf_counter()
     held = coverage(question.panel, question.universe, question.members) if question.members else ()
-    found = honesty(forward, returns, closes, trials=question.trials, coverage=held)
+    found = honesty(
+        forward,
+        returns,
+        closes,
+        trials=question.trials,
+        coverage=held,
+        cut=cut_short(_priced(question), question.universe, question.training.horizon),
+        delisting=question.delisting,
+    )
     return Evaluated(found, forward, walked - started, done - walked)
 
 
@@ -110,8 +122,8 @@ def prepare(question: Question) -> tuple[History, FloatArray, FloatArray]:
 
     Sessions in which nothing of the universe is known are left out.
     """
-    known = np.atleast_1d(~np.isnan(question.panel.columns(question.universe).close).all(axis=1))
-    panel = question.panel.select(known)
+    known = _known(question)
+    panel = _priced(question)
     series = {name: values[known] for name, values in (question.series or {}).items()}
     window = make_window(
         panel, question.universe, question.benchmark, series=series, sectors=question.sectors
@@ -121,6 +133,15 @@ def prepare(question: Question) -> tuple[History, FloatArray, FloatArray]:
     came, returns = outcomes(panel, question.universe, question.training.horizon, question.training.target)
     names = tuple("" if one.name == UNKNOWN else one.name for one in regimes(window))
     return History(panel.sessions, ranks, came, signals, names, window.sectors), returns, window.close.T
+
+
+def _known(question: Question) -> NDArray[np.bool_]:
+    """Sessions in which something of the universe is known."""
+    return np.atleast_1d(~np.isnan(question.panel.columns(question.universe).close).all(axis=1))
+
+
+def _priced(question: Question) -> Panel:
+    return question.panel.select(_known(question))
 
 
 def _ranked(window: Window, features: Sequence[Feature]) -> FloatArray:
@@ -137,8 +158,7 @@ def _check(question: Question) -> None:
         raise EvaluationError(
             f"{len(question.universe)} tickers to forecast: at least {LEAST_TICKERS} are needed to rank them"
         )
-    known = ~np.isnan(question.panel.columns(question.universe).close).all(axis=1)
-    sessions = int(np.sum(known))
+    sessions = int(_known(question).sum())
     if (cells := sessions * len(question.universe)) > MOST_CELLS:
         raise EvaluationError(
             f"{len(question.universe):,} tickers over {sessions:,} sessions are {cells:,} bars: more than "

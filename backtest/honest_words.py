@@ -10,7 +10,7 @@ from backtest.session_mean import SessionMean
 from forecaster.target import Target
 
 PRESUMED_LEAK: Final = 0.03
-"""Rank IC of large companies from prices alone above which a leak is presumed before skill."""
+"""Rank IC of large companies from prices alone, either way, beyond which the data are doubted first."""
 
 SOUND: Final = 0.05
 """Upper bound of a regime's calibration error below which it is sound."""
@@ -24,6 +24,8 @@ AT_BASE: Final = 0.995
 
 def headline(found: Honesty) -> str:
     """Return the verdict in a few words."""
+    if found.ceiling < 0:
+        return "no edge detected; the leans were wrong"
     if not found.edge:
         return "no edge detected"
     ic = _own(found)
@@ -36,14 +38,40 @@ def sentences(found: Honesty) -> tuple[str, ...]:
         one
         for one in (
             _edge(found),
+            _wrong(found),
             _stated(found),
             _seen(found),
             _absolute(found),
             _leak(found),
+            delisting(found),
             survivorship(found),
         )
         if one
     )
+
+
+def delisting(found: Honesty) -> str:
+    """Return what became of forecasts of tickers that ended; "" where none ended."""
+    if not found.cut_short:
+        return ""
+    tickers = f"{found.ended:,} ticker{'s' if found.ended > 1 else ''}"
+    words = f"Delisting: {found.cut_short:,} calls of {tickers} reached beyond the ticker's last bar"
+    if math.isnan(found.delisting):
+        return f"{words} and have no outcome. Ends are often losses; --delisting-return -0.3 counts 30 %."
+    return (
+        f"{words}; judged as if {found.delisting:+.0%} came on top of the last close. No model was fitted to "
+        "that."
+    )
+
+
+def unpopulated(found: Honesty) -> str:
+    """Return of which regimes the sessions tell next to nothing; "" where there is none."""
+    if not found.regimes:
+        return "No regime is known in any session: how the forecaster does in each is not known."
+    if not found.unpopulated:
+        return ""
+    names = ", ".join(name.replace("_", " ") for name in found.unpopulated)
+    return f"Less than 1 % of the sessions: {names}. How the forecaster does there is not known."
 
 
 def survivorship(found: Honesty) -> str:
@@ -66,6 +94,8 @@ def survivorship(found: Honesty) -> str:
 def regime_verdict(one: RegimeCalibration) -> str:
     """Return what a regime's calibration comes to."""
     found = one.evaluation
+    if not found.by_session:
+        return f"insufficient: {found.sessions:,} sessions do not tell what their outcomes are worth"
     if not one.is_enough:
         return f"insufficient: worth {found.effective:,.0f} outcomes, {ENOUGH:,.0f} needed"
     if len(found.bins) < 2:
@@ -88,6 +118,15 @@ def _edge(found: Honesty) -> str:
         f"Rank IC {ic.mean:+.4f} (t {ic.t:+.1f}); its lower 95 % bound after {_tried(found.trials)} is "
         f"{found.floor:+.4f}. Right {right.mean:.2%} of the time ({low:.2%} to {high:.2%}, sessions as the "
         "sample)."
+    )
+
+
+def _wrong(found: Honesty) -> str:
+    if not found.ceiling < 0:
+        return ""
+    return (
+        f"The leans were wrong: the upper 95 % bound of the rank IC is {found.ceiling:+.4f}, below 0. A book "
+        "that follows the leans where nothing is stated bets on the wrong order."
     )
 
 
@@ -121,12 +160,18 @@ def _absolute(found: Honesty) -> str:
 
 def _leak(found: Honesty) -> str:
     ic = _own(found).mean
-    if not ic > PRESUMED_LEAK:
-        return ""
-    return (
-        f"A rank IC above {PRESUMED_LEAK:g} from daily prices is presumed a leak until shown otherwise: look "
-        "for values that were not known at the close."
-    )
+    if ic > PRESUMED_LEAK:
+        return (
+            f"A rank IC above {PRESUMED_LEAK:g} from daily prices is presumed a leak until shown otherwise: "
+            "look for values that were not known at the close."
+        )
+    if ic < -PRESUMED_LEAK:
+        return (
+            f"A rank IC below {-PRESUMED_LEAK:g} from daily prices is as suspect as one above "
+            f"{PRESUMED_LEAK:g}: look for bars out of order, prices of another day and adjustments "
+            "that reach back."
+        )
+    return ""
 
 
 def _tried(trials: int) -> str:

@@ -16,7 +16,9 @@ from backtest.ranking import Ranking, annual_sharpe, rank_ics, ranking
 from backtest.session_mean import NORMAL_95, SessionMean, session_mean
 from backtest.survivorship import Coverage
 from forecaster.calibration import Evaluation, evaluate, make_sample
+from forecaster.label import came_against
 from forecaster.meta_learner import is_up
+from forecaster.regime import unpopulated
 from forecaster.target import Target
 from forecaster.walk_forward import WalkForward
 from market.panel import FloatArray
@@ -60,8 +62,8 @@ class RegimeCalibration:
 
     @property
     def is_enough(self) -> bool:
-        """Whether there are outcomes enough to judge it."""
-        return self.evaluation.effective >= ENOUGH
+        """Whether there are outcomes enough to judge it, and sessions enough to know what they are worth."""
+        return self.evaluation.by_session and self.evaluation.effective >= ENOUGH
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Honesty:
         brier_skill: Share of the base rate's Brier score saved.
         pooled: Calibration over everything.
         regimes: Calibration by regime.
+        unpopulated: Regimes that hold less than 1 % of the sessions; all where no regime is known.
         signals: What each signal was worth.
         trials: Configurations tried on these data.
         luck: Standard errors that the best of them is expected to show without any edge.
@@ -108,6 +111,9 @@ class Honesty:
         detectable_hit: Smallest excess over 50 % of the hit rate, likewise.
         detectable_sharpe: Smallest Sharpe ratio, likewise.
         coverage: Survivorship by year; empty where no membership is known.
+        ended: Tickers that ended within the horizon of a call, while others went on.
+        cut_short: Those calls.
+        delisting: Return that these were judged with; NaN where they were left without an outcome.
         cumulated: Sum of the rank ICs up to each session, for the picture.
     """
 
@@ -127,6 +133,7 @@ class Honesty:
     brier_skill: float
     pooled: Evaluation
     regimes: tuple[RegimeCalibration, ...]
+    unpopulated: tuple[str, ...]
     signals: tuple[SignalScore, ...]
     trials: int
     luck: float
@@ -135,6 +142,9 @@ class Honesty:
     detectable_hit: float
     detectable_sharpe: float
     coverage: tuple[Coverage, ...]
+    ended: int
+    cut_short: int
+    delisting: float
     cumulated: tuple[float, ...]
 
     @property
@@ -142,9 +152,20 @@ class Honesty:
         """Whether an edge is detected: the deflated lower bound of the rank IC lies above 0."""
         return self.floor > 0
 
+    @property
+    def ceiling(self) -> float:
+        """Upper 95 % bound of the rank IC after deflation; below 0 the leans were wrong."""
+        ranking = self.rivals[0].ranking
+        assert ranking is not None  # noqa: S101 - the forecaster orders tickers
+        return 2.0 * ranking.rank_ic.mean - self.floor
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe; NaN is None."""
-        found = asdict(self) | {"target": self.target.value, "edge": self.edge}
+        found = asdict(self) | {
+            "target": self.target.value,
+            "edge": self.edge,
+            "ceiling": self.ceiling,
+        }
         del found["cumulated"]
         for row, regime in zip(found["regimes"], self.regimes, strict=True):
             row["enough"] = regime.is_enough
@@ -161,6 +182,8 @@ def honesty(
     *,
     trials: int = 1,
     coverage: Sequence[Coverage] = (),
+    cut: FloatArray | None = None,
+    delisting: float | None = None,
 ) -> Honesty:
     """Judge a walk-forward.
 
@@ -170,12 +193,23 @@ def honesty(
         closes: Adjusted closes, the same shape: of these the rival called reversal is made.
         trials: Configurations tried on these data, this one included.
         coverage: Survivorship by year; empty where it is unknown.
+        cut: Returns to the last close of tickers that ended within the horizon, as `cut_short` finds them, of
+            the same shape; None for none.
+        delisting: What comes on top of that close, a fraction; None leaves those forecasts unresolved.
 
     Raises:
         ValueError: No forecast is resolved.
     """
     history, horizon = forward.history, forward.training.horizon
-    outcomes = np.where(np.isnan(forward.log_odds), np.nan, history.outcomes)
+    called = ~np.isnan(forward.log_odds)
+    cut = np.full(returns.shape, np.nan) if cut is None else np.where(called, cut, np.nan)
+    came = history.outcomes
+    if delisting is not None:
+        own = (1.0 + cut) * (1.0 + delisting) - 1.0
+        ends = ~np.isnan(cut)
+        came = np.where(ends, came_against(own, returns, forward.training.target), came)
+        returns = np.where(ends, own, returns)
+    outcomes = np.where(called, came, np.nan)
     rows = np.flatnonzero((~np.isnan(outcomes)).any(axis=1))
     if rows.size == 0:
         raise ValueError("no forecast of the walk-forward is resolved; give a longer history")
@@ -207,6 +241,7 @@ def honesty(
         brier_skill=_brier_skill(log_odds, base, outcomes),
         pooled=judged[""],
         regimes=tuple(RegimeCalibration(name, found) for name, found in judged.items() if name),
+        unpopulated=unpopulated([history.regimes[row] for row in rows] if history.regimes else ()),
         signals=_signals(forward, rows, own, horizon),
         trials=trials,
         luck=luck,
@@ -215,6 +250,9 @@ def honesty(
         detectable_hit=detectable(first.hit_rate.error),
         detectable_sharpe=detectable(math.sqrt(YEAR / rows.size)),
         coverage=tuple(coverage),
+        ended=int((~np.isnan(cut)).any(axis=0).sum()),
+        cut_short=int((~np.isnan(cut)).sum()),
+        delisting=math.nan if delisting is None else delisting,
         cumulated=tuple(np.nancumsum(rank_ics(lean, own)).tolist()),
     )
 

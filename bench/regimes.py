@@ -47,7 +47,7 @@ def findings(size: int = FULL) -> list[Finding]:
     names = np.array([regime.name for regime in known])
     switches = YEAR * float((names[1:] != names[:-1]).mean())
     shares = [float((names == name).mean()) for name in REGIMES]
-    few = unpopulated(batch)
+    few = unpopulated(one.name for one in batch)
     told, usual, hit = _foretold(np.array([one.probabilities for one in batch]), np.array(axes))
     return [
         Finding.number("sessions with a regime", len(known)),

@@ -12,10 +12,13 @@ from typing import Final
 
 from daemon.configuration.settings import Settings
 from daemon.live.providers import make_sources
+from daemon.outside_desk import make_outside
 from daemon.storage.database import Database, DatabaseError
 from daemon.storage.gates import GateStore
 from daemon.storage.schema_version import require_newest
 from market.exchange import ExchangeError, load_exchange
+from market.minute_files import MinuteFileError
+from market.outside_files import OutsideFileError
 from market.provider import ProviderError
 from market.provider_chain import Source
 
@@ -84,6 +87,29 @@ async def check_prices(settings: Settings) -> tuple[Check, ...]:
     """Ask each configured provider for one ticker's newest bars."""
     ticker = settings.market.asked()[0]
     return tuple([await _check_provider(source, ticker) for source in make_sources(settings)])
+
+
+async def check_outside(settings: Settings) -> tuple[Check, ...]:
+    """Look whether the files and folders beside the bars can be used; nobody is asked, nothing is written."""
+    part, market = "beside the bars", settings.market
+    named = (market.splits_file, market.customers_file)
+    if not any(named) and market.short_volume == "none" and market.minutes == "none":
+        return ()
+    try:
+        exchange = await asyncio.to_thread(load_exchange, market.calendar)
+        found = await asyncio.to_thread(make_outside, market, exchange, live=True)
+    except ExchangeError:
+        return ()  # the check of the calendar says so
+    except (MinuteFileError, OutsideFileError) as error:
+        said, _, fix = str(error).rpartition("; ")
+        return (Check(part, Standing.WRONG, said or fix, fix if said else "mend the file, or name another"),)
+    words = [f"short volume: {market.short_volume}", f"minutes: {market.minutes}"]
+    if market.splits_file:
+        known = len(found.splits.keys() & set(market.asked()))
+        words.append(f"splits of {known} of {len(market.asked())} tickers")
+    if market.customers_file:
+        words.append(f"reports of customers: {len(found.links)}")
+    return (Check(part, Standing.OK, ", ".join(words)),)
 
 
 async def _check_provider(source: Source, ticker: str) -> Check:

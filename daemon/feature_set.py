@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from daemon.configuration.settings import MarketSettings
 from daemon.price_series import market_series
@@ -80,20 +81,10 @@ class FeatureSet:
         """
         series, tiers = market_series(panel)
         extras = joined(panel, universe, best_known(shares), self.outside, self.links, self.sectors)
-        tiers |= self.tiers(shares[:, -1])
+        tiers |= dict.fromkeys(self.outside, Tier.DELAYED)
         return make_window(
             panel, universe, self.benchmark, series=series, sectors=self.sectors, extras=extras, tiers=tiers
         )
-
-    def tiers(self, newest: FloatArray) -> dict[str, Tier]:
-        """Return how well what is told from outside is known by a close.
-
-        Args:
-            newest: What was told by it of some tickers, shape (kept, tickers); the worst of them counts.
-        """
-        tiers = dict.fromkeys(self.outside, Tier.DELAYED)
-        guessed = np.isnan(newest[: len(NAMES)]) & np.isfinite(best_known(newest))
-        return tiers | {name: Tier.ESTIMATED for name, of in zip(NAMES, guessed, strict=True) if of.any()}
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:
@@ -115,3 +106,24 @@ class FeatureSet:
         """Tells sets apart: vectors of two are never mixed."""
         text = "\n".join(f"{one.name}|{one.lookback}|{one.formula}" for one in self.features)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def estimates_in(feature: Feature, shares: FloatArray) -> NDArray[np.intp]:
+    """Return the sessions from which an estimate entered the newest value of a feature.
+
+    A session enters where all is known that the feature reads of it: what is estimated alone, without the
+    short part that goes with it, enters no feature of both.
+
+    Args:
+        feature: Which one.
+        shares: What was told of one ticker by the closes of the window's sessions, shape (kept, sessions).
+
+    Returns:
+        Places in `shares`, ascending.
+    """
+    read = [row for row, name in enumerate(NAMES) if name in feature.inputs]
+    first = max(shares.shape[1] - feature.lookback, 0)
+    known = best_known(shares[:, first:])[read]
+    guessed = np.isnan(shares[read, first:]) & np.isfinite(known)
+    entered = np.atleast_1d(guessed.any(axis=0) & np.isfinite(known).all(axis=0))
+    return np.asarray(first + np.flatnonzero(entered), np.intp)

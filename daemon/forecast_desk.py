@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.compute import Compute
 from daemon.configuration.settings import Settings
-from daemon.forecasting import judged, make_forecasts, opened, resolve, succession
+from daemon.forecasting import PATIENCE, judged, make_forecasts, opened, resolve, succession, why_promoted
 from daemon.memory import Memory
 from daemon.references import refer
 from daemon.storage.database import Database, number
@@ -83,12 +83,13 @@ class ForecastDesk:
         history = memory.history(self._forecast.train_sessions + self._training.purge, self._sectors)
         before = memory.last_move.version if memory.last_move else None
         if champion and newest and memory.is_waiting(newest):
-            found, wins = await self._compute.run(judged, champion, newest, history)
-            if not wins:
+            found, wins = await self._compute.run(judged, champion, newest, history, memory.last_move)
+            if wins:
+                proof = (why_promoted(found), found.e_value, number(found.gain))
+                move = Move(now, session, Action.PROMOTE, newest.version, before, "forewarn", *proof)
+                return Change(newest, opened(newest), None, move)
+            if found.sessions < PATIENCE:
                 return stays
-            proof = (found.words, found.e_value, number(found.gain))
-            move = Move(now, session, Action.PROMOTE, newest.version, before, "forewarn", *proof)
-            return Change(newest, opened(newest), None, move)
         version = newest.version + 1 if newest else 1
         try:
             fitted = await self._compute.run(fit, history, version=version, training=self._training)
@@ -136,6 +137,7 @@ class ForecastDesk:
         memory.newest = change.fitted or memory.newest
         if change.move:
             memory.champion, memory.last_move, memory.since = change.champion, change.move, None
+            memory.used = max(memory.used, change.move.version)
             async with self._database.read() as connection:
                 await self.take_over(connection, memory.before(session))
         if memory.champion and memory.since is None:

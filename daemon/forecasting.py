@@ -1,8 +1,10 @@
 """Forecasting: which model speaks, how its calibration is kept, and when another takes its place.
 
-A refit of the same recipe takes over at once: it is the same forecaster on newer data. Another recipe - the
-code changed, or a person has rolled back - waits in the shadow and is held against the model in use: it takes
-over on evidence, or after a year in which it was not the worse one.
+A refit of the same recipe takes over at once, without evidence: it is the same forecaster on newer data.
+Another recipe, where the code has changed, waits in the shadow and is held against the model in use: it
+takes over on evidence, or after a year in which it was not the worse one. After a person's rollback every
+model waits, and evidence alone lets it take over. A candidate that has not done so in a year gives way to a
+newer one.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from forecaster.signals import History
 from market.panel import FloatArray
 
 PATIENCE: Final = 252
-"""Resolved sessions after which a candidate that is not the worse one takes over."""
+"""Resolved sessions after which a candidate that was not the worse one takes over, and another gives way."""
 
 
 def calibrated(champion: ModelVersion, book: CalibrationBook) -> ModelVersion:
@@ -90,11 +92,31 @@ def succession(champion: ModelVersion | None, fitted: ModelVersion, last: Move |
     return Action.RENEW if champion.code_hash == fitted.code_hash and not chosen else None
 
 
-def judged(champion: ModelVersion, candidate: ModelVersion, resolved: History) -> tuple[Evidence, bool]:
-    """Hold a candidate against the champion; return the evidence, and whether it takes over."""
+def judged(
+    champion: ModelVersion, candidate: ModelVersion, resolved: History, last: Move | None
+) -> tuple[Evidence, bool]:
+    """Hold a candidate against the champion; return the evidence, and whether it takes over.
+
+    Args:
+        champion: The model in use.
+        candidate: The one that waits.
+        resolved: Sessions with their outcomes.
+        last: How the champion came into use; where a person went back to it, patience counts for nothing.
+    """
     evidence = challenge(champion, candidate, resolved)
-    outlasted = evidence.sessions >= PATIENCE and evidence.gain >= 0
+    chosen = last is not None and last.action is Action.ROLLBACK
+    outlasted = not chosen and evidence.sessions >= PATIENCE and evidence.gain >= 0
     return evidence, evidence.promotes or outlasted
+
+
+def why_promoted(evidence: Evidence) -> str:
+    """Say why a candidate that was judged to take over does so."""
+    if evidence.promotes:
+        return evidence.words
+    return (
+        f"not the worse one in {evidence.sessions:,} sessions: {evidence.gain:+.2g} nats a forecast, e-value "
+        f"{evidence.e_value:.3g} on {evidence.forecasts:,} forecasts"
+    )
 
 
 def _stated(

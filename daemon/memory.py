@@ -58,6 +58,7 @@ class Memory:
         champion: The model in use, or None before the first fit.
         since: The first session that it forecast; None before that.
         last_move: How it came into use; None before the first fit.
+        used: Greatest version that was ever in use; 0 before the first fit.
         newest: The model fitted last, or None before the first fit.
         book: How the champion's forecasts have come true.
         references: What the newest sessions are held against, as `daemon.references` keeps it; empty before
@@ -81,6 +82,7 @@ class Memory:
     champion: ModelVersion | None = None
     since: date | None = None
     last_move: Move | None = None
+    used: int = 0
     newest: ModelVersion | None = None
     book: CalibrationBook = field(default_factory=CalibrationBook)
     references: dict[str, Reference] = field(default_factory=dict)
@@ -109,7 +111,8 @@ class Memory:
 
     async def adopt(self, connection: AsyncConnection) -> bool:
         """Take over the model that the store has in use; return whether it is another one."""
-        self.last_move = await MoveStore(connection).last()
+        moves = MoveStore(connection)
+        self.last_move, self.used = await moves.last(), await moves.newest_used()
         if self.last_move is None or (self.champion and self.champion.version == self.last_move.version):
             return False
         found = await ModelStore(connection).get(self.last_move.version)
@@ -250,10 +253,8 @@ class Memory:
         return tuple(day for day in self.sessions if self.since <= day <= settled and day in self.came)
 
     def is_waiting(self, model: ModelVersion) -> bool:
-        """Whether a model was fitted after the champion came into use, and waits for evidence."""
-        return self.last_move is not None and model.version > max(
-            self.last_move.version, self.last_move.before or 0
-        )
+        """Whether a model was fitted after all that were ever in use, and waits for evidence."""
+        return model.version > self.used
 
     def _covered(self, session: date) -> bool:
         return session in self.features and bool((~np.isnan(self.features[session])).mean() >= 0.5)

@@ -6,6 +6,7 @@ its next forecasts; the gate is not touched.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,25 +22,30 @@ async def rollback(
 ) -> Move:
     """Go back to a model that was in use before; from then on, newer ones need evidence.
 
+    Nobody goes forward this way: a model that was itself gone back from needs evidence to return.
+
     Args:
         connection: The caller's transaction.
-        version: Which; None takes the one that was in use before the present one.
+        version: Which; None takes the one that the present one took the place of when it came with evidence,
+            or as a refit.
         reason: Why; kept for ever.
         actor: Who says so.
         at: The instant, aware UTC.
 
     Raises:
-        VerbError: There is no such version, it was never in use, or no reason is given.
+        VerbError: There is no such version, it was never in use or was gone back from, or no reason is given.
     """
     if not reason.strip():
         raise VerbError("a rollback needs a reason; give --reason")
+    moves = await MoveStore(connection).all()
+    earlier = _earlier(moves)
     if version is None:
-        version = await _previous(connection)
+        version = _previous(moves, earlier)
     before = await replaced_by(connection, version, at)
-    if version not in {move.version for move in await MoveStore(connection).all()}:
-        raise VerbError(
-            f"model {version} was never in use; `forewarn model promote {version}` asks for evidence"
-        )
+    if version not in earlier:
+        used = version in {move.version for move in moves}
+        why = "came after the one in use and was gone back from" if used else "was never in use"
+        raise VerbError(f"model {version} {why}; `forewarn model promote {version}` asks for evidence")
     move = Move(at, None, Action.ROLLBACK, version, before, actor, reason.strip())
     return await put_into_use(connection, move)
 
@@ -70,10 +76,21 @@ async def put_into_use(connection: AsyncConnection, move: Move) -> Move:
     return move
 
 
-async def _previous(connection: AsyncConnection) -> int:
-    last = await MoveStore(connection).last()
-    if last is None:
+def _earlier(moves: Sequence[Move]) -> tuple[int, ...]:
+    """Return the versions on whose way the one in use came, oldest first; rollbacks take back later ones."""
+    way: list[int] = []
+    for move in moves:
+        if move.action is Action.ROLLBACK:
+            while way and way[-1] != move.version:
+                way.pop()
+        else:
+            way.append(move.version)
+    return tuple(way[:-1])
+
+
+def _previous(moves: Sequence[Move], earlier: Sequence[int]) -> int:
+    if not moves:
         raise VerbError("no model is in use yet: the first one is fitted once enough sessions are resolved")
-    if last.before is None:
-        raise VerbError("no other model was ever in use: there is nothing to go back to")
-    return last.before
+    if not earlier:
+        raise VerbError("no earlier model was ever in use: there is nothing to go back to")
+    return earlier[-1]

@@ -29,7 +29,7 @@ from market.minute_days import MinuteDays
 from market.minute_files import KeptMinutes, MinuteFile, MinuteFileError, MinuteFolder, minutes_of
 from market.outside import NO_SPLITS, Outside, unknown
 from market.outside_estimate import ESTIMATE, R2, estimated
-from market.outside_files import read_customers, read_splits
+from market.outside_files import OutsideFileError, read_customers, read_splits
 from market.panel import FloatArray, Panel
 from market.provider import ProviderError
 from market.short_volume import ShortVolumeError, file_name
@@ -62,12 +62,12 @@ def make_outside(
         token: EODHD's; without it EODHD is not asked.
 
     Raises:
-        OutsideFileError: A file cannot be used.
+        OutsideFileError: A file cannot be used, or a folder to be read is not there.
         MinuteFileError: Likewise.
     """
     files: ShortVolumeFiles | None = None
     if market.short_volume == "folder":
-        files = Folder(Path(market.short_volume_folder))
+        files = Folder(_there("short_volume_folder", market.short_volume_folder))
     elif market.short_volume == "finra" and live:
         files = Finra(Guard(FINRA, market.finra.limits(), told=told), url=market.finra.url)
     return Outside(
@@ -91,12 +91,20 @@ def _minute_days(
         return None
     if market.minutes == "file":
         return MinuteDays(MinuteFile(Path(market.minutes_file), exchange), exchange)
+    if market.minutes == "folder":
+        return MinuteDays(MinuteFolder(_there("minutes_folder", market.minutes_folder), exchange), exchange)
     folder = MinuteFolder(Path(market.minutes_folder), exchange)
-    if market.minutes == "folder" or token is None:
+    if token is None:
         return MinuteDays(folder, exchange)
     guard = Guard(EODHD_MINUTES, market.eodhd.limits(), told=told)
     eodhd = EodhdMinutes(token.get_secret_value(), guard, exchange, url=market.eodhd.url)
     return MinuteDays(KeptMinutes(eodhd, folder), exchange, past=folder)
+
+
+def _there(key: str, folder: str) -> Path:
+    if not Path(folder).is_dir():
+        raise OutsideFileError(f"market.{key}: there is no folder {folder}; make it, or name another")
+    return Path(folder)
 
 
 def prints(market: MarketSettings, sessions: Iterable[date]) -> dict[str, str]:
@@ -170,6 +178,7 @@ class OutsideDesk:
 
     async def prepare(self, splits: Splits) -> None:
         """Look before the session runs: this wait may be broken off, a session not."""
+        self._ready = None  # what came for a run that was broken off may have been too early
         if self._memory.sessions:
             newest = self._memory.sessions[-1]
             self._ready = (newest, await self.look(splits))
@@ -198,7 +207,15 @@ class OutsideDesk:
         return Told(session, shares)
 
     async def _of_files(self, bars: Panel, splits: Splits) -> FloatArray:
-        return await self._outside.of_files(*await self._in_raw_shares(bars, splits))
+        def doubted(tickers: tuple[str, ...]) -> None:
+            log.warning(
+                "more traded off exchange than in all: a split is missing or wrong, or the volume is",
+                session=str(bars.sessions[0]),
+                tickers=", ".join(tickers),
+            )
+
+        raw, known = await self._in_raw_shares(bars, splits)
+        return await self._outside.of_files(raw, known, doubted)
 
     async def _told(self, session: date, unknown: FloatArray, asking: Awaitable[FloatArray]) -> FloatArray:
         try:

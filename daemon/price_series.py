@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -22,11 +23,26 @@ LATE: Final = frozenset({"BTC-USD", "DX-Y.NYB"})
 """Series whose day ends after the stock market's: bitcoin's at midnight UTC, the dollar index's at 17:00 in
 New York. Today's close is not known yet, so the one before stands."""
 
+SATURDAY: Final = 6
+"""Its ISO number; Sunday's is the next."""
+
 
 def to_forecast(tickers: Iterable[str]) -> tuple[str, ...]:
     """Return the tickers that are forecast, in their order: neither an index nor a market-wide series."""
     apart = {name for names in SERIES_TICKERS.values() for name in names}
     return tuple(name for name in tickers if not name.startswith("^") and name not in apart)
+
+
+def weekend_note(sessions: Sequence[date]) -> str:
+    """Say which dates fall on a weekend, where no calendar tells which are sessions; "" where none does."""
+    found = [day for day in sessions if day.isoweekday() >= SATURDAY]
+    if not found:
+        return ""
+    noun = "date falls" if len(found) == 1 else "dates fall"
+    return (
+        f"{len(found):,} {noun} on a weekend, the first is {found[0]}: no calendar is asked, and each date "
+        "of the file counts as a session"
+    )
 
 
 def market_series(panel: Panel) -> tuple[dict[str, FloatArray], dict[str, Tier]]:

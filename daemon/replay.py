@@ -57,6 +57,15 @@ class History:
     name: str
     findings: tuple[Finding, ...] = ()
 
+    def lined_up(self, end: date, count: int) -> Panel:
+        """Return the `count` newest sessions up to `end`, those without prices too, which are unknown."""
+        sessions = tuple(day for day in self.sessions if day <= end)[-count:]
+        rows = {day: i for i, day in enumerate(self.panel.sessions)}
+        places = np.array([rows.get(day, -1) for day in sessions], np.intp)
+        known = (places >= 0)[:, None]
+        fields = (np.where(known, getattr(self.panel, name)[places], np.nan) for name in FIELDS)
+        return Panel(sessions, self.panel.tickers, *fields)
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the prices and the dates: another history never resumes this one's store."""
@@ -70,7 +79,13 @@ class History:
 
 
 def make_history(
-    panel: Panel, exchange: Exchange, name: str, *, start: date | None = None, end: date | None = None
+    panel: Panel,
+    exchange: Exchange,
+    name: str,
+    *,
+    start: date | None = None,
+    end: date | None = None,
+    unusable: tuple[Finding, ...] = (),
 ) -> History:
     """Line prices up with the exchange's sessions, without the bars that cannot be right.
 
@@ -82,6 +97,7 @@ def make_history(
         name: Where they come from.
         start: The first session to forecast; the file's first by default.
         end: The last session; the file's last by default.
+        unusable: Why bars were left out of the panel already.
 
     Raises:
         ReplayError: A date is no session of the exchange, or no session remains.
@@ -104,7 +120,7 @@ def make_history(
             f"{name}: no session between {begin} and {last}; the file covers {first} to {panel.sessions[-1]}"
         )
     screened, findings = screen(panel)
-    return History(screened, sessions, begin, name, findings)
+    return History(screened, sessions, begin, name, (*unusable, *findings))
 
 
 async def replay(

@@ -135,20 +135,30 @@ class Pipeline:
             return None
         return SessionBars(session, self.memory.bars[self.memory.sessions.index(session)])
 
-    def expecting(self, days: Sequence[SessionBars]) -> AbstractAsyncContextManager[None]:
-        """Stand around keeping a history, whose first day is the next session.
+    def is_told(self, session: date) -> bool:
+        """Whether anything was told from outside by a kept session's close."""
+        told = self.memory.outside.get(session)
+        return told is not None and bool(np.isfinite(told).any())
 
-        Each day asks for what was told of the session before it.
+    def expecting(self, days: Sequence[SessionBars]) -> AbstractAsyncContextManager[None]:
+        """Stand around keeping a history; days that are kept already are at its beginning.
+
+        Each day that is not kept yet asks for what was told of the session before it.
         """
-        if not days:
+        new = [day for day in days if day.session not in self.memory.sessions]
+        if not new:
             return nullcontext()
         return self._outside.expecting(
-            (*self.memory.sessions[-1:], *(day.session for day in days[:-1])), days[0].splits
+            (*self.memory.sessions[-1:], *(day.session for day in new[:-1])), new[0].splits
         )
 
     async def prepare(self, day: SessionBars) -> None:
-        """Wait for what a session needs beside its bars; to break this off loses nothing."""
-        await self._outside.prepare(day.splits)
+        """Wait for what a session needs beside its bars; to break this off loses nothing.
+
+        A session whose bars are kept has been given it, and its own is not told before the next one.
+        """
+        if day.session not in self.memory.sessions:
+            await self._outside.prepare(day.splits)
 
     async def fill(self, due: Due, changes: tuple[Revision, ...]) -> None:
         """Keep what came late or was corrected, known from now on; sessions that have run stay as they are.

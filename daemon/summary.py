@@ -16,6 +16,7 @@ from daemon.storage.schema import (
     alert_transitions,
     forecasts,
     gate_transitions,
+    models,
     outbox,
     readings,
     runs,
@@ -56,6 +57,7 @@ class Summary:
         sessions: Sessions judged.
         first: The first of them, None where there is none.
         last: The last of them.
+        models: Models fitted.
         forecasts: Forecasts with a direction.
         trades: Closed trades.
         readings: Readings taken.
@@ -74,6 +76,7 @@ class Summary:
     sessions: int
     first: date | None
     last: date | None
+    models: int
     forecasts: int
     trades: int
     readings: int
@@ -88,6 +91,17 @@ class Summary:
     max_drawdown: float
     max_drawdown_ungated: float
 
+    @property
+    def note(self) -> str:
+        """Say that nothing was forecast, and why; "" where something was."""
+        if self.forecasts:
+            return ""
+        why = "no forecast had a direction"
+        if not self.models:
+            why = "too few sessions with outcomes to fit a model, see forecast.min_train_sessions"
+        noun = "session" if self.sessions == 1 else "sessions"
+        return f"Nothing was forecast in {self.sessions:,} {noun}, and the account is untouched: {why}"
+
     def to_json(self, seconds: float) -> dict[str, Any]:
         """Return the one object that `--json` prints."""
         return {
@@ -96,6 +110,7 @@ class Summary:
             "last": self.last.isoformat() if self.last else None,
             "forecasts": self.forecasts,
             "trades": self.trades,
+            "note": self.note,
             "readings": self.readings,
             "alerts": {"fired": self.fired, "resolved": self.resolved},
             "pauses": [
@@ -143,6 +158,7 @@ async def summarise(connection: AsyncConnection) -> Summary:
         sessions=len(judged),
         first=judged[0] if judged else None,
         last=judged[-1] if judged else None,
+        models=await _count(connection, select(func.count()).select_from(models)),
         forecasts=await _count(connection, select(func.count()).select_from(forecasts).where(called)),
         trades=await _count(connection, select(func.count()).select_from(trades)),
         readings=await _count(connection, select(func.count()).select_from(readings)),

@@ -1,13 +1,21 @@
-"""The label: did a ticker beat the universe's median over the horizon, from the next open on?"""
+"""The label: did a ticker beat the universe's median over the horizon, from the next open on?
+
+A ticker that ends within the horizon has no label, for its exit has no price.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecaster.target import Target
 from market.panel import FloatArray, Panel
+
+GONE: Final = 20
+"""Sessions of others after which a ticker without a bar has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,48 @@ def outcomes(
         relative = target is Target.RELATIVE
         came[:known] = _above(found, _medians(found)[:, None]) if relative else _above(found, 0.0)
     return came, returns
+
+
+def cut_short(panel: Panel, universe: tuple[str, ...], horizon: int) -> FloatArray:
+    """Return what was left of the horizon where a ticker ended in it: from the entry to its last close.
+
+    A ticker has ended where it has no bar after some session, and other tickers have bars in `GONE` later
+    sessions or more; that is known in hindsight only.
+
+    Returns:
+        Total returns as fractions, shape (sessions, universe); NaN wherever the ticker has not ended within
+        the horizon, or could not be entered.
+    """
+    stocks = panel.columns(universe)
+    n = len(panel.sessions)
+    out = np.full((n, len(universe)), np.nan)
+    traded: NDArray[np.bool_] = np.asarray(~np.isnan(stocks.close))
+    others = np.cumsum(np.asarray(traded.any(axis=1))[::-1])[::-1]
+    for ticker in range(len(universe)):
+        known = np.flatnonzero(traded[:, ticker])
+        if known.size == 0 or known[-1] + 1 >= n or others[known[-1] + 1] < GONE:
+            continue
+        last = int(known[-1])
+        entered = np.arange(max(last - horizon + 1, 1), last + 1)
+        bars = (
+            stocks.open[entered, ticker] * stocks.adj_close[entered, ticker] / stocks.close[entered, ticker]
+        )
+        out[entered - 1, ticker] = stocks.adj_close[last, ticker] / bars - 1.0
+    return np.where(np.isfinite(out), out, np.nan)
+
+
+def came_against(returns: FloatArray, others: FloatArray, target: Target) -> FloatArray:
+    """Return whether the target came for returns that are not among those that make the median.
+
+    Args:
+        returns: What is asked about, fractions, shape (sessions, universe); NaN unknown.
+        others: Of the tickers that make the median, the same shape.
+        target: What is asked.
+
+    Returns:
+        1.0, 0.0, or NaN undecided or unknown, of the same shape.
+    """
+    return _above(returns, _medians(others)[:, None] if target is Target.RELATIVE else 0.0)
 
 
 def _returns(stocks: Panel, horizon: int) -> FloatArray:

@@ -192,17 +192,17 @@ def observe(window: Window) -> Observation:
     return observations(window.last(min(BREADTH_SESSIONS, window.sessions)))[-1]
 
 
-def unpopulated(found: Iterable[Regime], least: float = 0.01) -> tuple[str, ...]:
+def unpopulated(found: Iterable[str], least: float = 0.01) -> tuple[str, ...]:
     """Return the states that hold less than a share of the sessions whose regime is known.
 
     Args:
-        found: One regime a session.
+        found: Name of the regime, one a session; what is no state is unknown.
         least: The share, in [0, 1].
 
     Returns:
         In the order of `REGIMES`; all of them where no regime is known.
     """
-    counted = Counter(one.name for one in found if one.name != UNKNOWN)
+    counted = Counter(name for name in found if name in REGIMES)
     return tuple(name for name in REGIMES if counted[name] < max(least * counted.total(), 1))
 
 

@@ -6,7 +6,9 @@ week's weights 1 % is dealt out anew, so that a signal that comes back is found 
 logarithm of the probability that a signal gave to what came, counted in independent rows.
 
 There is one row of weights for everything, one for each regime and one for each sector; they are mixed by how
-many weeks each has seen. No weight falls below 2 %, and none changes by more than 10 % of itself in a week.
+many weeks each has seen. No weight falls below 2 %, and in the weeks that a model learns from none changes by
+more than 10 % of itself in one. The next model learns anew, over a window that has moved: between the weights
+of two models there is no such limit.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ SHARE: Final = 0.01
 PRIOR: Final = 0.5
 FLOOR: Final = 0.02
 CAP: Final = 0.10
-"""Greatest relative change of a weight in a week."""
+"""Greatest relative change of a weight in a week that a model learns from."""
 
 POOLING: Final = 52.0
 """Weeks that the row for everything counts for, beside the weeks that a regime or a sector has seen."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecaster.tier import Tier
 from market.panel import FloatArray, Panel
@@ -36,7 +37,8 @@ class Window:
         series: Market-wide closes by name, each of shape (sessions,): `btc`, `dollar` and `vix` in their own
             units, `us10y` in percent, and sector funds in USD under their sector's name.
         sectors: Sector of each ticker, "" where it is unknown; empty where none is known.
-        weekdays: Weekday of each session, 0 for Monday, shape (sessions,); empty where it is unknown.
+        weekdays: Weekday of the session that each close is told of, which is the one before it, known or not;
+            0 for Monday, NaN where there is none, shape (sessions,); empty where it is unknown.
         extras: Values per ticker by name, each of shape (tickers, sessions). Four are fractions of the volume
             of the session that they tell of, which at a close is the one before: `off_exchange` and `short`
             (sold short off exchange, a part of it) of its whole volume, `premarket` and `postmarket` of what
@@ -131,8 +133,8 @@ def make_window(
         shape = (len(panel.sessions),) if name in series else (len(panel.sessions), len(universe))
         if values.shape != shape:
             raise ValueError(f"{name!r} has shape {values.shape}, the panel needs {shape}")
-    known = np.atleast_1d(~np.isnan(panel.columns(universe).close).all(axis=1))
-    known[-1:] = True
+    told_of = np.array([np.nan, *(float(day.weekday()) for day in panel.sessions)])[:-1]
+    known = known_sessions(panel, universe)
     panel = panel.select(known)
     stocks = panel.columns(universe)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -151,10 +153,17 @@ def make_window(
             market=_mean_return(level),
             series={name: values[known] for name, values in series.items()},
             sectors=tuple(sectors.get(ticker, "") for ticker in universe) if sectors else (),
-            weekdays=np.array([float(day.weekday()) for day in panel.sessions]),
+            weekdays=told_of[known],
             extras={name: np.ascontiguousarray(values[known].T) for name, values in extras.items()},
             tiers=dict(tiers or {}),
         )
+
+
+def known_sessions(panel: Panel, universe: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Return which sessions of a panel a window holds, shape (sessions,); see `make_window`."""
+    known = np.atleast_1d(~np.isnan(panel.columns(universe).close).all(axis=1))
+    known[-1:] = True
+    return known
 
 
 def _mean_return(level: FloatArray) -> FloatArray:

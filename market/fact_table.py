@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def read_text(path: Path) -> str:
         return (gzip.decompress(raw) if Path(path).suffix == ".gz" else raw).decode("utf-8-sig")
     except FileNotFoundError as error:
         raise UniverseError(f"{path}: there is no such file; check the path") from error
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise UniverseError(f"{path}: cannot be read as text: {error}") from error
 
 

@@ -49,27 +49,42 @@ VERB: Final = (
 REVENUE: Final = r"(?:revenues?|sales|turnover)\b"
 YEAR: Final = r"(?:19|20)\d\d"
 
+LONGEST: Final = 3_000
+"""Characters of a sentence that are read, the last ones: a text without stops is a table, and
+costs the square of its length."""
+
+CLAUSE: Final = 300
+"""Characters between two parts of a disclosure at the most."""
+
+BODY: Final = 4_000
+"""Characters of a table without an end that are read."""
+
+NAME: Final = 80
+"""Characters of a name in a table at the most."""
+
 TOLD: Final = re.compile(
     rf"(?P<who>.*?)\b(?:{VERB}) (?:approximately |about |over |more than )?(?P<percents>{PERCENTS})"
-    rf"(?P<between>,? respectively,?)? ?(?:of|to) (?P<whole>[^.;%]*?{REVENUE})(?P<rest>.*)",
+    rf"(?P<between>,? respectively,?)? ?(?:of|to) (?P<whole>[^.;%]{{0,{CLAUSE}}}?{REVENUE})(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
 INVERTED: Final = re.compile(
-    rf"(?P<percents>{PERCENT}) of (?P<whole>[^.;,%]*?{REVENUE})[^.;,]*? (?:was|were|is|are|came) "
+    rf"(?P<percents>{PERCENT}) of (?P<whole>[^.;,%]{{0,{CLAUSE}}}?{REVENUE})[^.;,]{{0,{CLAUSE}}}? "
+    r"(?:was|were|is|are|came) "
     r"(?:earned |derived |generated )?(?:from|by|to|attributable to|pursuant to) (?:sales to )?"
-    r"(?P<who>(?:[A-Z]\.)*[^.;,]+?)(?= contracts?\b|,|;|\.|$)",
+    r"(?P<who>(?:[A-Z]\.){0,9}[^.;,]{1,200}?)(?= contracts?\b|,|;|\.|$)",
     re.IGNORECASE,
 )
 COUNTED: Final = re.compile(
     r"\b(?P<count>one|two|three|four|five|\d) (?:[\w-]+ ){0,2}"
-    r"(?:customers?|lessees?|wholesalers?|distributors?)\b[^.]*?"
+    rf"(?:customers?|lessees?|wholesalers?|distributors?)\b[^.]{{0,{CLAUSE}}}?"
     rf"(?:{VERB}|ranked as follows:) ?(?:approximately )?(?P<percents>{PERCENTS})(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
 TABLE: Final = re.compile(
-    r"(?:customers|lessees)\b[^.:]*?10 ?% (?:or more )?of (?P<whole>[^.:]*?)(?:, all of[^:]*?)?:"
+    rf"(?:customers|lessees)\b[^.:]{{0,{CLAUSE}}}?10 ?% (?:or more )?of (?P<whole>[^.:]{{0,{CLAUSE}}}?)"
+    rf"(?:, all of[^:]{{0,{CLAUSE}}}?)?:"
     rf"\s+Years? Ended(?P<head>(?:\s+(?:[A-Z][a-z]+ \d+, )?{YEAR}|\s+[A-Z][a-z]+ \d+,)+)"
-    r"(?P<body>.*?)(?=\*+\s*(?:represents\s+)?less than|$)",
+    rf"(?P<body>.{{0,{BODY}}}?(?=\*+\s*(?:represents\s+)?less than|$)|.{{{BODY}}})",
     re.IGNORECASE | re.DOTALL,
 )
 CELL: Final = r"(?:\*+ ?%?|\d{1,3}(?:\.\d+)? ?%|[-—] ?%?)"
@@ -101,7 +116,10 @@ def concentrations(text: str) -> tuple[Concentration, ...]:
     """
     found: dict[tuple[str, float, int | None], Concentration] = {}
     flat = re.sub(r"\s+", " ", text)
-    for one in (*_tables(flat), *(told for sentence in sentences(flat) for told in _told(sentence))):
+    for one in (
+        *_tables(flat),
+        *(told for sentence in sentences(flat) for told in _told(sentence[-LONGEST:])),
+    ):
         found.setdefault((one.customer.lower(), one.percent, one.year), one)
     named = {(one.percent, one.year) for one in found.values() if one.customer}
     return tuple(one for one in found.values() if one.customer or (one.percent, one.year) not in named)
@@ -187,7 +205,7 @@ def _tables(text: str) -> Iterator[Concentration]:
         if OTHER_WHOLE.search(found["whole"]) or not re.search(REVENUE, found["whole"], re.IGNORECASE):
             continue
         years = _years(found["head"])
-        row = re.compile(rf"([A-Z][\w.,&' -]*?[\w.])\s+((?:{CELL}\s*){{{len(years)}}})")
+        row = re.compile(rf"([A-Z][\w.,&' -]{{0,{NAME}}}?[\w.])\s+((?:{CELL}\s*){{{len(years)}}})")
         for name, cells in row.findall(found["body"]):
             for year, cell in zip(years, re.findall(CELL, cells), strict=True):
                 if cell[0].isdigit():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,7 +43,7 @@ class Entry:
         try:
             raw = self.path.read_bytes()
             text = (gzip.decompress(raw) if self.path.suffix == ".gz" else raw).decode("utf-8-sig")
-        except (OSError, EOFError, UnicodeDecodeError) as error:
+        except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
             raise FilingsError(f"{self.ticker}: {self.path}: cannot be read as text: {error}") from error
         return Report(self.ticker, self.accession, self.accepted_at, text)
 

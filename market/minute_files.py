@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 import threading
 from datetime import date
 from pathlib import Path
@@ -12,14 +11,18 @@ from typing import Final, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from market.column_file import read_columns
 from market.exchange import Exchange
 from market.minutes import PRICES, MinuteError, Minutes, Prices
+from market.provider import ProviderError
 
 COLUMNS: Final = ("ticker", "start", "volume")
-ENDINGS: Final = ("parquet", "csv", "csv.gz")
+KEPT: Final = "parquet"
+ENDINGS: Final = ("csv", "csv.gz", KEPT)
+"""Of a session's files the first of these is read: what a person put there goes before what was kept."""
 
 
 class MinuteFileError(ValueError):
@@ -45,34 +48,34 @@ class MinuteFile:
         """Read it.
 
         Raises:
-            MinuteFileError: The file or a bar is at fault.
+            MinuteFileError: The file is at fault; a bar is looked at once its ticker is asked for.
         """
         self._path, self._exchange = Path(path), exchange
         self._lock = threading.Lock()
-        self._stamp: tuple[int, int] | None = None
-        self._whole = self._current()
+        self._read: tuple[tuple[int, int], tuple[str, ...]] | None = None
+        self._whole = self._current(())
 
     async def of(self, session: date, tickers: tuple[str, ...]) -> Minutes | None:
-        """Return the bars of a session's day; None where the file has none.
+        """Return the tickers' bars of a session's day; None where the file has none.
 
         Raises:
-            MinuteFileError: The file or a bar is at fault.
+            MinuteFileError: The file or one of their bars is at fault.
         """
-        return await asyncio.to_thread(self._of, session)
+        return await asyncio.to_thread(self._of, session, tickers)
 
-    def _of(self, session: date) -> Minutes | None:
-        found = self._current().during(self._exchange, session)
+    def _of(self, session: date, tickers: tuple[str, ...]) -> Minutes | None:
+        found = self._current(tickers).during(self._exchange, session)
         return found if found.volume.size else None
 
-    def _current(self) -> Minutes:
+    def _current(self, tickers: tuple[str, ...]) -> Minutes:
         with self._lock:
             try:
                 status = self._path.stat()
             except OSError as error:
                 raise MinuteFileError(f"{self._path}: {error.strerror}; check the path") from error
-            stamp = (status.st_mtime_ns, status.st_size)
-            if stamp != self._stamp:
-                self._whole, self._stamp = read_minutes(self._path), stamp
+            wanted = (status.st_mtime_ns, status.st_size), tickers
+            if wanted != self._read:
+                self._whole, self._read = read_minutes(self._path, tickers), wanted
             return self._whole
 
 
@@ -83,18 +86,30 @@ class MinuteFolder:
         self._folder, self._exchange = Path(folder), exchange
 
     async def of(self, session: date, tickers: tuple[str, ...]) -> Minutes | None:
-        """Return the bars of a session's day; None where the folder has no file of it.
+        """Return the tickers' bars of a session's day; None where the folder has no file of it.
 
         Raises:
-            MinuteFileError: The file or a bar is at fault, or none of its bars is of that day.
+            MinuteFileError: The file or one of their bars is at fault, or none of its bars is of that day.
         """
-        return await asyncio.to_thread(self._of, session)
-
-    def _of(self, session: date) -> Minutes | None:
         path = minutes_of(self._folder, session)
-        if path is None:
-            return None
-        whole = read_minutes(path)
+        return None if path is None else await asyncio.to_thread(self._of, path, session, tickers)
+
+    async def kept(self, session: date) -> Minutes | None:
+        """Return all bars that `keep` has written of a session; None where it has not.
+
+        Raises:
+            MinuteFileError: The file is at fault.
+        """
+        path = self._kept_path(session)
+        return await asyncio.to_thread(self._of, path, session, None) if path.exists() else None
+
+    def is_given(self, session: date) -> bool:
+        """Whether a person put a file of the session there, which none that is kept replaces."""
+        path = minutes_of(self._folder, session)
+        return path is not None and path != self._kept_path(session)
+
+    def _of(self, path: Path, session: date, tickers: tuple[str, ...] | None) -> Minutes:
+        whole = read_minutes(path, tickers)
         found = whole.during(self._exchange, session)
         if whole.volume.size and not found.volume.size:
             raise MinuteFileError(
@@ -108,7 +123,7 @@ class MinuteFolder:
         Raises:
             MinuteFileError: They cannot be written.
         """
-        path = self._folder / f"{_stem(session)}.parquet"
+        path = self._kept_path(session)
         try:
             await asyncio.to_thread(_write, path, minutes)
         except OSError as error:
@@ -116,9 +131,12 @@ class MinuteFolder:
                 f"{path}: cannot be written: {error.strerror}; make room, or name another folder"
             ) from error
 
+    def _kept_path(self, session: date) -> Path:
+        return self._folder / f"{_stem(session)}.{KEPT}"
+
 
 class KeptMinutes:
-    """Asks a provider for what a folder has no file of, and keeps what comes there."""
+    """Asks a provider for the tickers that a folder's file of a session lacks, and keeps what comes there."""
 
     def __init__(self, provider: MinuteSource, folder: MinuteFolder) -> None:
         self._provider, self._folder = provider, folder
@@ -126,17 +144,36 @@ class KeptMinutes:
     async def of(self, session: date, tickers: tuple[str, ...]) -> Minutes | None:
         """Return a session's bars; None where neither has any.
 
+        A file that a person put there is read as it is. A kept one that cannot be read is asked for again.
+
         Raises:
-            MinuteFileError: The kept file is at fault, or nothing can be kept.
-            ProviderError: They did not come.
+            MinuteFileError: A file is at fault and nothing came in its place, or nothing can be kept.
+            ProviderError: Nothing is kept, and nothing came.
         """
-        kept = await self._folder.of(session, tickers)
-        if kept is not None:
+        if self._folder.is_given(session):
+            return await self._folder.of(session, tickers)
+        kept, fault = None, None
+        try:
+            kept = await self._folder.kept(session)
+        except MinuteFileError as error:
+            fault = error
+        held = frozenset() if kept is None else kept.names
+        lacking = tuple(ticker for ticker in tickers if ticker not in held)
+        if not lacking:
             return kept
-        found = await self._provider.of(session, tickers)
-        if found is not None:
-            await self._folder.keep(session, found)
-        return found
+        try:
+            came = await self._provider.of(session, lacking)
+        except ProviderError:
+            if kept is None:
+                raise
+            return kept
+        if came is None:
+            if fault is not None:
+                raise fault
+            return kept
+        whole = came if kept is None else kept.joined(came)
+        await self._folder.keep(session, whole)
+        return whole
 
 
 def minutes_of(folder: Path, session: date) -> Path | None:
@@ -145,29 +182,45 @@ def minutes_of(folder: Path, session: date) -> Path | None:
     return next((path for path in paths if path.exists()), None)
 
 
-def read_minutes(path: Path) -> Minutes:
+def read_minutes(path: Path, tickers: tuple[str, ...] | None = None) -> Minutes:
     """Read minute bars: `ticker`, `start` (with a time zone, or UTC), `volume` in shares.
 
     The prices `open`, `high`, `low` and `close` in USD may be there; all four are, or none is read.
+
+    Args:
+        path: Its path.
+        tickers: Whose bars are read; None for all. A faulty bar of another ticker does no harm.
 
     Raises:
         MinuteFileError: The file or a bar is at fault.
     """
     table = read_columns(path, COLUMNS, MinuteFileError)
+    kind = table.schema.field("start").type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        raise MinuteFileError(f"{path}: start is a number ({kind}); write instants as 2024-03-06T14:30:00Z")
     try:
-        starts = table.column("start").cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us"))
-        tickers = table.column("ticker").cast(pa.string()).combine_chunks().dictionary_encode()
-        names = np.array(tickers.dictionary.to_pylist(), dtype=np.str_)
-        return Minutes(
-            names[tickers.indices.to_numpy()] if len(names) else np.empty(0, dtype=np.str_),
-            np.asarray(starts.to_numpy(), dtype="datetime64[us]"),
-            _floats(table, "volume"),
-            Prices(*(_floats(table, name) for name in PRICES))
-            if set(PRICES) <= set(table.column_names)
-            else None,
-        )
+        names = table.column("ticker").cast(pa.string())
+        if tickers is not None:
+            table = table.filter(pc.is_in(names, pa.array(tickers, pa.string())))
+        elif names.null_count:
+            raise MinuteFileError(f"{path}: a bar has no ticker; name it, or drop the bar")
+        return _bars(table)
     except (MinuteError, pa.ArrowException) as error:
         raise MinuteFileError(f"{path}: {error}") from error
+
+
+def _bars(table: pa.Table) -> Minutes:
+    starts = table.column("start").cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us"))
+    tickers = table.column("ticker").cast(pa.string()).combine_chunks().dictionary_encode()
+    names = np.array(tickers.dictionary.to_pylist(), dtype=np.str_)
+    return Minutes(
+        names[tickers.indices.to_numpy()] if len(names) else np.empty(0, dtype=np.str_),
+        np.asarray(starts.to_numpy(), dtype="datetime64[us]"),
+        _floats(table, "volume"),
+        Prices(*(_floats(table, name) for name in PRICES))
+        if set(PRICES) <= set(table.column_names)
+        else None,
+    )
 
 
 def _floats(table: pa.Table, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -185,11 +238,23 @@ def _write(path: Path, minutes: Minutes) -> None:
     if minutes.prices is not None:
         columns |= {name: pa.array(getattr(minutes.prices, name)) for name in PRICES}
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with beside.open("wb") as file:
             pq.write_table(pa.table(columns), file, compression="zstd")
-        Path(beside).replace(path)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
     except BaseException:
-        Path(beside).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Let a new name in a folder outlive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

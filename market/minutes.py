@@ -77,6 +77,27 @@ class Minutes:
             at = int(order[same[0]])
             raise MinuteError(f"minute bars: {self.tickers[at]} at {self.starts[at]} occurs twice; keep one")
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The tickers that have a bar."""
+        return frozenset(np.unique(self.tickers).tolist())
+
+    def joined(self, others: Minutes) -> Minutes:
+        """Return these bars and those of other tickers; where only one tells prices the others' are NaN."""
+        priced = self.prices is not None or others.prices is not None
+        both = (self._priced(), others._priced())
+        return Minutes(
+            np.concatenate([self.tickers, others.tickers]),
+            np.concatenate([self.starts, others.starts]),
+            np.concatenate([self.volume, others.volume]),
+            Prices(*(np.concatenate([getattr(one, name) for one in both]) for name in PRICES))
+            if priced
+            else None,
+        )
+
+    def _priced(self) -> Prices:
+        return self.prices or Prices(*(np.full(self.volume.shape, np.nan) for _ in PRICES))
+
     def select(self, rows: NDArray[np.bool_]) -> Minutes:
         """Return the bars of which a mask of shape (bars,) is true."""
         prices = self.prices and Prices(

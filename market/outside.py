@@ -8,7 +8,7 @@ may estimate it; the estimate is kept apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +17,7 @@ import numpy as np
 from market.filings_links import Links, customer_extra
 from market.minute_days import MinuteDays
 from market.panel import FloatArray, Panel
-from market.short_volume import ShortVolume, off_exchange
+from market.short_volume import OffExchange, off_exchange
 from market.short_volume_files import ShortVolumeFiles
 from market.splits import Splits
 
@@ -82,10 +82,20 @@ class Outside:
         out[len(OFF_EXCHANGE) : len(NAMES) + 1] = await self.of_minutes(bars)
         return out
 
-    async def of_files(self, bars: Panel, splits: Splits | None = None) -> FloatArray:
+    async def of_files(
+        self,
+        bars: Panel,
+        splits: Splits | None = None,
+        doubted: Callable[[tuple[str, ...]], None] = lambda tickers: None,
+    ) -> FloatArray:
         """Return the rows `OFF_EXCHANGE` of one session, as `shares` does.
 
         No file is asked for while the splits of no ticker are told: nothing could be read from it.
+
+        Args:
+            bars: The session's.
+            splits: As for `shares`.
+            doubted: Hears of the tickers of which more was traded off exchange than in all: they are unknown.
 
         Raises:
             ShortVolumeError: A file is at fault.
@@ -97,7 +107,10 @@ class Outside:
             found = await self.files.of(bars.sessions[0])
         if found is None:
             return np.full((len(OFF_EXCHANGE), len(bars.tickers)), np.nan)
-        return off_exchange_shares(found, bars, splits)
+        told = off_exchange([found], bars, splits)
+        if told.impossible:
+            doubted(tuple(ticker for ticker, _ in told.impossible))
+        return off_exchange_shares(told, bars)
 
     async def of_minutes(self, bars: Panel) -> FloatArray:
         """Return the rows `EXTENDED` of one session and the one after them, as `shares` does.
@@ -111,9 +124,8 @@ class Outside:
         return await self.minutes.of(bars.sessions[0], bars.tickers)
 
 
-def off_exchange_shares(found: ShortVolume, bars: Panel, splits: Splits) -> FloatArray:
+def off_exchange_shares(told: OffExchange, bars: Panel) -> FloatArray:
     """Return the shares of a volume traded off exchange and sold short there, shape (2, tickers)."""
-    told = off_exchange([found], bars, splits)
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = np.stack([told.total[0], told.short[0]]) / bars.volume[0]
     return np.where(np.isfinite(shares), shares, np.nan)

@@ -29,19 +29,25 @@ def read_splits(path: Path) -> Splits:
     """Read splits: `ticker`, `session` (the first in new shares) and `ratio` (new shares for an old one).
 
     A ticker that never split has a row whose `session` and `ratio` are empty; one without a row is unknown.
+    Small letters are read as capitals.
 
     Raises:
         OutsideFileError: The file or a row is at fault.
     """
-    out: dict[str, list[tuple[date, float]]] = {}
+    out: dict[str, dict[date, float]] = {}
     for place, (ticker, session, ratio) in enumerate(_rows(path, ("ticker", "session", "ratio")), start=1):
-        splits = out.setdefault(str(ticker), [])
-        if session is None and ratio is None:
+        if not (name := str(ticker or "").strip().upper()):
+            raise OutsideFileError(f"{path}: row {place} has no ticker; name it, or delete the row")
+        splits = out.setdefault(name, {})
+        if session is None and (ratio is None or ratio != ratio):  # noqa: PLR0124 - NaN is an empty cell
             continue
-        if not (ratio is not None and ratio > 0):
-            raise OutsideFileError(f"{path}: row {place}: ratio {ratio!r} is no number above 0, as 4 or 0.1")
-        splits.append((_day(path, place, "session", session), float(ratio)))
-    return {ticker: tuple(sorted(splits)) for ticker, splits in out.items()}
+        day = _day(path, place, "session", session)
+        if day in splits:
+            raise OutsideFileError(
+                f"{path}: row {place}: {name} splits twice on {day}; keep one row, with the whole ratio"
+            )
+        splits[day] = _ratio(path, place, ratio)
+    return {ticker: tuple(sorted(splits.items())) for ticker, splits in out.items()}
 
 
 def read_customers(path: Path) -> tuple[Links, ...]:
@@ -144,6 +150,14 @@ def _parquet(rows: list[tuple[Any, ...]]) -> bytes:
 def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
     table = read_columns(path, columns, OutsideFileError)
     return list(zip(*(table.column(name).to_pylist() for name in columns), strict=True))
+
+
+def _ratio(path: Path, place: int, value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf:
+        return float(value)
+    raise OutsideFileError(
+        f"{path}: row {place}: ratio {value!r} is no number above 0; write 4 for 4:1, and 0.1 for 1:10"
+    )
 
 
 def _day(path: Path, place: int, name: str, value: object) -> date:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from market.quality_finding import Kind
 
 FloatArray = NDArray[np.float64]
 CodeArray = NDArray[np.int64]
@@ -30,17 +33,42 @@ class PriceFileError(ValueError):
     """A price file cannot be used as it is; the message names file, row, column, value, limit and fix."""
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A row whose numbers cannot be a bar.
+
+    Attributes:
+        row: Its place, from 0.
+        kind: Of which kind the first fault is.
+        evidence: Row, column and value, and what is wrong.
+        repair: What would mend it.
+    """
+
+    row: int
+    kind: Kind
+    evidence: str
+    repair: str
+
+
 class Columns:
     """The table of one price file, asked column by column.
 
     Args:
         path: The file, for messages.
         table: Its rows, in file order.
+        strict: Whether a row whose numbers cannot be a bar is refused; else it is noted in `doubts`.
     """
 
-    def __init__(self, path: Path, table: pa.Table) -> None:
+    def __init__(self, path: Path, table: pa.Table, *, strict: bool = True) -> None:
         self.path = path
         self._table = table
+        self._strict = strict
+        self._doubts: dict[int, Doubt] = {}
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """The rows noted so far, each with its first fault, in file order."""
+        return tuple(self._doubts[row] for row in sorted(self._doubts))
 
     @property
     def n_rows(self) -> int:
@@ -51,18 +79,18 @@ class Columns:
         """Say whether the file has the column."""
         return column in self._table.column_names
 
-    def numbers(self, column: str) -> FloatArray:
-        """Return a column as float64, NaN where the file holds nothing.
+    def numbers(self, column: str, kind_of_fault: Kind) -> FloatArray:
+        """Return a column as float64, NaN where the file holds nothing, or no number.
 
         Raises:
-            PriceFileError: A value is not a number.
+            PriceFileError: The column is not one of numbers, or a value is none and rows are refused.
         """
         values = self._plain(column)
         kind = values.type
         if pa.types.is_null(kind):
             return np.full(self.n_rows, np.nan)
         if pa.types.is_string(kind):
-            values = self._parsed(column, values)
+            values = self._parsed(column, values, kind_of_fault)
         elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
             raise self.fault(column, f"the column is of type {kind}, not numbers; store it as float64")
         floats = values.cast(pa.float64(), safe=False)
@@ -126,7 +154,7 @@ class Columns:
         rank = np.array([place[word] for word in words], dtype=np.int64)
         return rank[raw_codes], ordered
 
-    def refuse(self, column: str, bad: BoolArray, why: str, fix: str) -> None:
+    def refuse(self, column: str, bad: BoolArray, why: str, fix: str, *, beside: str = "") -> None:
         """Raise for the first row marked in `bad`, if there is one.
 
         Args:
@@ -134,6 +162,7 @@ class Columns:
             bad: One mark per row.
             why: What is wrong with the value, following it: "is not above 0".
             fix: What to do about it.
+            beside: Another column whose value is shown after the reason.
 
         Raises:
             PriceFileError: A row is marked.
@@ -142,9 +171,18 @@ class Columns:
         if rows.size:
             row = int(rows[0])
             more = f" ({rows.size - 1} more like it)" if rows.size > 1 else ""
-            raise PriceFileError(
-                f"{self.path}: row {row + 1}, column {column!r}: {self.shown(column, row)} {why}; {fix}{more}"
-            )
+            raise PriceFileError(f"{self.path}: {self._fault(row, column, why, beside)}; {fix}{more}")
+
+    def doubt(self, kind: Kind, column: str, bad: BoolArray, why: str, fix: str, *, beside: str = "") -> None:
+        """Refuse the first row marked in `bad`, or note each: it cannot be a bar. See `refuse`.
+
+        Raises:
+            PriceFileError: A row is marked, and rows are refused.
+        """
+        if self._strict:
+            self.refuse(column, bad, why, fix, beside=beside)
+        for row in np.flatnonzero(bad).tolist():
+            self._doubts.setdefault(row, Doubt(row, kind, self._fault(row, column, why, beside), fix))
 
     def shown(self, column: str, row: int) -> str:
         """Return a value as the file has it, for a message."""
@@ -154,6 +192,10 @@ class Columns:
     def fault(self, column: str, what: str) -> PriceFileError:
         """Return the error for a fault of a whole column."""
         return PriceFileError(f"{self.path}: column {column!r}: {what}")
+
+    def _fault(self, row: int, column: str, why: str, beside: str) -> str:
+        other = f", {self.shown(beside, row)}" if beside else ""
+        return f"row {row + 1}, column {column!r}: {self.shown(column, row)} {why}{other}"
 
     def _plain(self, column: str) -> pa.ChunkedArray:
         """Return the column with dictionaries decoded and every kind of text as one."""
@@ -165,7 +207,7 @@ class Columns:
             values = values.cast(pa.string())
         return values
 
-    def _parsed(self, column: str, text: pa.ChunkedArray) -> pa.ChunkedArray:
+    def _parsed(self, column: str, text: pa.ChunkedArray, kind: Kind) -> pa.ChunkedArray:
         trimmed = pc.utf8_trim_whitespace(text)
         empty = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(EMPTY_WORDS))
         filled = pc.if_else(empty, pa.scalar(None, pa.string()), trimmed)
@@ -173,8 +215,9 @@ class Columns:
             return filled.cast(pa.float64())
         except pa.ArrowInvalid:
             bad = np.array([not _is_number(word) for word in filled.to_pylist()])
-            self.refuse(column, bad, "is not a number", "write it with digits and a point only, as in 1234.5")
-            raise
+            fix = "write it with digits and a point only, as in 1234.5"
+            self.doubt(kind, column, bad, "is not a number", fix)
+            return pc.if_else(pa.array(bad), pa.scalar(None, pa.string()), filled).cast(pa.float64())
 
     def _dates_of_text(self, column: str, text: pa.ChunkedArray) -> pa.ChunkedArray:
         trimmed = pc.utf8_trim_whitespace(text)

@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 
 from market.panel import FIELDS, Panel
 from market.price_columns import BoolArray, CodeArray, Columns, FloatArray, PriceFileError
+from market.quality_finding import Finding, Kind
 
-__all__ = ["PriceFileError", "read_prices"]
+__all__ = ["PriceFileError", "read_bars", "read_prices"]
 
 REQUIRED = ("date", "ticker", "open", "high", "low", "close", "volume")
 PRICES = ("open", "high", "low", "close")
@@ -23,7 +24,7 @@ SUFFIXES = (".parquet", ".csv", ".csv.gz")
 
 
 def read_prices(path: Path, *, today: date | None = None) -> Panel:
-    """Read daily bars: one row per date and ticker, in any order.
+    """Read daily bars: one row per date and ticker, in any order; one row at fault refuses the file.
 
     Columns are `date`, `ticker`, `open`, `high`, `low`, `close`, `volume` and optionally `adj_close`;
     others are ignored. Without `adj_close`, or for a ticker that has none at all, `close` stands in for it.
@@ -39,46 +40,87 @@ def read_prices(path: Path, *, today: date | None = None) -> Panel:
     Raises:
         PriceFileError: The file cannot be read, or a row is at fault. Rows count from 1, header apart.
     """
-    path = Path(path)
-    columns = Columns(path, _read_table(path))
+    return _read(Columns(Path(path), _read_table(Path(path))), today)[0]
+
+
+def read_bars(path: Path, *, today: date | None = None) -> tuple[Panel, tuple[Finding, ...]]:
+    """Read daily bars as `read_prices` does, but leave out a row whose prices or volume cannot be a bar.
+
+    One bar at fault so costs that bar and no other ticker. A row whose date or ticker is at fault, two rows
+    of one bar and a row of another length refuse the file as before: whose they are is open.
+
+    Args:
+        path: As of `read_prices`.
+        today: Likewise.
+
+    Returns:
+        The panel, NaN where a row was left out, and why each was, in the order of session and ticker.
+
+    Raises:
+        PriceFileError: The file cannot be read, or no row of it can be a bar.
+    """
+    return _read(Columns(Path(path), _read_table(Path(path)), strict=False), today)
+
+
+def _read(columns: Columns, today: date | None) -> tuple[Panel, tuple[Finding, ...]]:
     day_codes, days = columns.days("date")
     ticker_codes, tickers = columns.names("ticker")
     if today is not None:
         late = (days > np.datetime64(today, "D"))[day_codes]
         columns.refuse("date", late, f"is after today, {today}", "correct the date or drop the row")
-    values = {column: _prices(columns, column) for column in PRICES}
-    values["volume"] = _volume(columns)
-    inverted = values["high"] < values["low"]
-    if inverted.any():
-        low = columns.shown("low", int(np.flatnonzero(inverted)[0]))
-        columns.refuse("high", inverted, f"is below the low, {low}", "correct the row or drop it")
-    values["adj_close"] = _adj_close(columns, values["close"], ticker_codes, tickers)
     cells = day_codes * len(tickers) + ticker_codes
+    values = _values(columns, ticker_codes, tickers)
     _refuse_duplicates(columns, cells, day_codes, days, ticker_codes, tickers)
-    shape = (len(days), len(tickers))
+    bad = np.zeros(columns.n_rows, np.bool_)
+    bad[[one.row for one in columns.doubts]] = True
+    if bad.all():
+        first = columns.doubts[0]
+        raise PriceFileError(
+            f"{columns.path}: none of its {columns.n_rows:,} rows can be a bar; "
+            f"the first: {first.evidence}; {first.repair}"
+        )
     arrays = []
     for name in FIELDS:
-        grid = np.full(shape, np.nan)
-        grid.reshape(-1)[cells] = values[name]
+        grid = np.full((len(days), len(tickers)), np.nan)
+        grid.reshape(-1)[cells] = np.where(bad, np.nan, values[name])
         arrays.append(grid)
-    return Panel(tuple(days.astype(object).tolist()), tickers, *arrays)
+    panel = Panel(tuple(days.astype(object).tolist()), tickers, *arrays)
+    findings = (
+        Finding(
+            tickers[ticker_codes[one.row]],
+            (panel.sessions[day_codes[one.row]],),
+            one.kind,
+            one.evidence,
+            one.repair,
+        )
+        for one in columns.doubts
+    )
+    return panel, tuple(sorted(findings, key=lambda one: (one.sessions, one.ticker)))
+
+
+def _values(columns: Columns, ticker_codes: CodeArray, tickers: tuple[str, ...]) -> dict[str, FloatArray]:
+    """Return each field of the rows, in file order."""
+    values = {column: _prices(columns, column) for column in PRICES}
+    values["volume"] = _volume(columns)
+    inverted, fix = values["high"] < values["low"], "correct the row or drop it"
+    columns.doubt(Kind.OUTSIDE, "high", inverted, "is below the low", fix, beside="low")
+    values["adj_close"] = _adj_close(columns, values["close"], ticker_codes, tickers)
+    return values
 
 
 def _prices(columns: Columns, column: str) -> FloatArray:
-    price = columns.numbers(column)
-    columns.refuse(
-        column, ~np.isfinite(price), "is not a finite price", "correct it, or drop the row if nothing traded"
-    )
-    columns.refuse(column, price <= 0, "is not above 0", "correct it or drop the row")
+    price = columns.numbers(column, Kind.PRICE)
+    fix = "correct it, or drop the row if nothing traded"
+    columns.doubt(Kind.PRICE, column, ~np.isfinite(price), "is not a finite price", fix)
+    columns.doubt(Kind.PRICE, column, price <= 0, "is not above 0", "correct it or drop the row")
     return price
 
 
 def _volume(columns: Columns) -> FloatArray:
-    volume = columns.numbers("volume")
-    columns.refuse(
-        "volume", ~np.isfinite(volume), "is not a finite number of shares", "write 0 if nothing traded"
-    )
-    columns.refuse("volume", volume < 0, "is below 0", "correct it, or write 0 if nothing traded")
+    volume = columns.numbers("volume", Kind.VOLUME)
+    why, fix = "is not a finite number of shares", "write 0 if nothing traded"
+    columns.doubt(Kind.VOLUME, "volume", ~np.isfinite(volume), why, fix)
+    columns.doubt(Kind.VOLUME, "volume", volume < 0, "is below 0", f"correct it, or {fix}")
     return volume
 
 
@@ -87,19 +129,21 @@ def _adj_close(
 ) -> FloatArray:
     if not columns.has("adj_close"):
         return close
-    adjusted = columns.numbers("adj_close")
+    adjusted = columns.numbers("adj_close", Kind.ADJ_CLOSE)
     absent = np.isnan(adjusted)
     rows = np.bincount(ticker_codes, minlength=len(tickers))
     absent_rows = np.bincount(ticker_codes, weights=absent, minlength=len(tickers))
     has_none: BoolArray = (absent_rows == rows)[ticker_codes]
-    columns.refuse(
+    columns.doubt(
+        Kind.ADJ_CLOSE,
         "adj_close",
         absent & ~has_none,
         "is empty while other rows of the ticker have a value",
         "fill it for every row of the ticker or for none",
     )
-    columns.refuse("adj_close", np.isinf(adjusted), "is not a finite price", "correct it or drop the row")
-    columns.refuse("adj_close", adjusted <= 0, "is not above 0", "correct it or drop the row")
+    fix = "correct it or drop the row"
+    columns.doubt(Kind.ADJ_CLOSE, "adj_close", np.isinf(adjusted), "is not a finite price", fix)
+    columns.doubt(Kind.ADJ_CLOSE, "adj_close", adjusted <= 0, "is not above 0", fix)
     return np.where(has_none, close, adjusted)
 
 

@@ -17,6 +17,9 @@ BoolArray = NDArray[np.bool_]
 class Kind(StrEnum):
     """The kinds of fault."""
 
+    PRICE = "price_unusable"
+    VOLUME = "volume_unusable"
+    ADJ_CLOSE = "adj_close_unusable"
     MISSING = "missing"
     FUTURE = "future"
     OUTSIDE = "outside_high_low"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -64,7 +65,7 @@ def read_short_volume(path: Path) -> ShortVolume:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except FileNotFoundError as error:
         raise ShortVolumeError(f"{path}: there is no such file; check the path") from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise ShortVolumeError(f"{path}: cannot be read: {error}; fetch it again") from error
     return parse_short_volume(str(path), raw)
 
@@ -87,7 +88,7 @@ def parse_short_volume(name: str, raw: bytes) -> ShortVolume:
     if not lines or tuple(lines[0].split("|")) != HEADER:
         found = lines[0][:60] if lines else "nothing"
         raise ShortVolumeError(f"{name}: line 1 is {found!r}, not {'|'.join(HEADER)}; is it a daily file?")
-    if len(lines) < 2 or "|" in lines[-1] or not lines[-1].isdigit():
+    if len(lines) < 2 or "|" in lines[-1] or not lines[-1].isdecimal():
         raise ShortVolumeError(
             f"{name}: the last line is no count of records: it was cut off; fetch it again"
         )

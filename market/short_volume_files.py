@@ -6,8 +6,9 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from datetime import date
+from datetime import date, timedelta
 from http import HTTPStatus
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -16,6 +17,8 @@ import aiohttp
 from market.guard import Guard
 from market.provider import (
     PausedError,
+    PermanentProviderError,
+    ProviderError,
     ProviderTimeoutError,
     RateLimitedError,
     TransientProviderError,
@@ -27,6 +30,7 @@ from market.short_volume import (
     ShortVolume,
     ShortVolumeError,
     file_name,
+    known_at,
     parse_short_volume,
     read_short_volume,
 )
@@ -34,8 +38,17 @@ from market.timer import MachineTimer, Timer
 
 URL = "https://cdn.finra.org/equity/regsho/daily/"
 
+HEADERS: Final = {"User-Agent": f"forewarn/{version('forewarn')}"}
+"""Who asks, as FINRA is told."""
+
 ABSENT = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
-"""What FINRA's store of files answers where there is no such file."""
+"""What FINRA's store of files answers where there is no such file, and 403 to whom it shuts out."""
+
+LATE: Final = timedelta(hours=12)
+"""After it was due a file is there: each session has one."""
+
+REFUSALS: Final = 3
+"""Such files in a row that are absent, from which on the next one is a failure."""
 
 FIRST: Final = date(2018, 8, 1)
 """The session of its oldest consolidated file there; it is not asked for those before."""
@@ -102,6 +115,7 @@ class Finra:
         self._expected: deque[date] = deque()
         self._coming: dict[date, asyncio.Task[ShortVolume | None]] = {}
         self._came_s = 0.0
+        self._absent = 0
 
     async def of(self, session: date) -> ShortVolume | None:
         """Return a session's file; None where FINRA has none.
@@ -109,6 +123,7 @@ class Finra:
         Raises:
             ShortVolumeError: The file is another session's.
             TransientProviderError: It did not come, or not whole.
+            PermanentProviderError: It and those asked for before are absent, though each session has one.
         """
         while self._expected and len(self._coming) < self._guard.limits.at_once:
             day = self._expected.popleft()
@@ -125,7 +140,7 @@ class Finra:
         """
         self._expected, self._came_s = deque(sessions), self._timer.seconds()
         try:
-            async with aiohttp.ClientSession() as self._client:
+            async with aiohttp.ClientSession(headers=HEADERS) as self._client:
                 try:
                     yield
                 finally:
@@ -153,18 +168,20 @@ class Finra:
             return None
         name = file_name(session)
         try:
-            found = await self._guard.call(name, lambda: self._get(name))
+            found = await self._guard.call(name, lambda: self._get(session))
         except UnknownTickerError:
             return None
+        self._absent = 0
         return _checked(found, session, self._url + name)
 
-    async def _get(self, name: str) -> ShortVolume:
+    async def _get(self, session: date) -> ShortVolume:
+        name = file_name(session)
         try:
             async with self._connected() as client, client.get(self._url + name) as response:
                 body = await response.read()
                 said = f"{response.status} {response.reason}"
                 if response.status in ABSENT:
-                    raise UnknownTickerError(said)
+                    raise self._no_file(session, said)
                 if response.status == HTTPStatus.TOO_MANY_REQUESTS:
                     raise RateLimitedError(said, retry_after_s(response.headers, self._guard.now()))
                 if response.status != HTTPStatus.OK:
@@ -178,13 +195,25 @@ class Finra:
         except ShortVolumeError as error:
             raise UnusableAnswerError(str(error)) from error
 
+    def _no_file(self, session: date, said: str) -> ProviderError:
+        """Return what an absent file means: none is there yet or ever, or nobody is served here."""
+        if self._guard.now() < known_at(session) + LATE:
+            return UnknownTickerError(said)
+        self._absent += 1
+        if self._absent <= REFUSALS:
+            return UnknownTickerError(said)
+        return PermanentProviderError(
+            f"{said}, to {self._absent} files in a row that are long due: {self._url} shuts us out, or "
+            "has moved; open one of its files in a browser, and see market.finra.url"
+        )
+
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[aiohttp.ClientSession]:
         """Give the connections of the history, or those of one request."""
         if self._client is not None:
             yield self._client
             return
-        async with aiohttp.ClientSession() as client:
+        async with aiohttp.ClientSession(headers=HEADERS) as client:
             yield client
 
 

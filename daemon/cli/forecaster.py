@@ -26,6 +26,12 @@ def forecaster_evaluate(
     ] = None,
     sectors: Annotated[Path | None, typer.Option(help="CSV: ticker, sector.")] = None,
     trials: Annotated[int, typer.Option(help="Configurations tried on these prices, this one included.")] = 1,
+    delisting_return: Annotated[
+        float | None,
+        typer.Option(
+            help="Judge calls of a ticker that ended as if this came on top of its last close: -0.3."
+        ),
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as one page to this file.")] = None,
     json: JsonOption = False,
 ) -> None:
@@ -39,6 +45,7 @@ def forecaster_evaluate(
         members=members,
         sectors=sectors,
         trials=trials,
+        delisting=delisting_return,
         html=html,
         json=json,
     )

@@ -19,7 +19,15 @@ from alerts.channels import kinds
 from alerts.channels.channel import DeliveryError
 from alerts.message import Curve, Event, Message, Severity
 from alerts.reason import Reason
-from daemon.checks import Check, Standing, all_checks, check_calendar, check_prices, check_store
+from daemon.checks import (
+    Check,
+    Standing,
+    all_checks,
+    check_calendar,
+    check_outside,
+    check_prices,
+    check_store,
+)
 from daemon.commands.exit_codes import BAD_INPUT, REFUSED
 from daemon.configuration.config import load_settings
 from daemon.configuration.config_error import ConfigError
@@ -115,6 +123,7 @@ async def _check(settings: Settings, store: Database) -> tuple[Check, ...]:
             check_store(store),
             check_calendar(settings.market.calendar),
             check_prices(settings),
+            check_outside(settings),
             *(check_channel(settings, name) for name in kinds()),
         )
     finally:

@@ -12,7 +12,7 @@ from typing import Final
 from rich.console import Console
 
 from daemon.clock import SystemClock
-from daemon.commands.customers_harvest import Source, harvest
+from daemon.commands.customers_harvest import Harvest, Source, harvest
 from daemon.commands.customers_terminal import few, print_harvest, to_json
 from daemon.commands.exit_codes import REFUSED
 from daemon.commands.store import print_json, wide_console
@@ -23,10 +23,10 @@ from daemon.price_series import to_forecast
 from market.exchange import load_exchange
 from market.filings_edgar import fetch_reports, prepare
 from market.filings_folder import INDEX, Entry, read_index
-from market.filings_links import NEW_YORK, Report
+from market.filings_links import NEW_YORK, Links, Report
 from market.filings_names import ALIASES, read_aliases
 from market.filings_source import FilingsError
-from market.outside_files import check_writable, write_customers
+from market.outside_files import check_writable, read_customers, write_customers
 
 FIVE_YEARS: Final = timedelta(days=5 * 366)
 """How far back the SEC is asked where nobody says."""
@@ -45,6 +45,8 @@ def customers(
 ) -> int:
     """Read annual reports, write the customers file, and print what was read.
 
+    Of a ticker whose reports could not be had the rows of the file that is replaced are kept.
+
     Args:
         out: The file to write, CSV or Parquet.
         tickers: Suppliers; none takes the configured universe.
@@ -56,16 +58,17 @@ def customers(
         json: Print one JSON object.
 
     Returns:
-        0, or 1 where the reports of some ticker could not be had: then the file lacks it.
+        0, or 1 where the reports of some ticker could not be had: then the file lacks it, or has its old
+            rows.
 
     Raises:
         FilingsError: There is no report at all, or the folder or the identity is at fault.
-        OutsideFileError: The file cannot be written.
+        OutsideFileError: The file cannot be written, or an older one there cannot be read.
         UniverseError: The folder's index or the table of names cannot be read.
         ConfigError: The configuration is at fault.
     """
     settings = load_settings(config)
-    check_writable(out)
+    before = read_customers(out) if check_writable(out).exists() else ()
     names = read_aliases(aliases) if aliases else ALIASES
     suppliers = to_forecast(tuple(dict.fromkeys(tickers or settings.market.asked())))
     left_out: tuple[str, ...] = ()
@@ -82,12 +85,18 @@ def customers(
     if not found.found and not found.failed:
         rest = f"; {reports} has reports of {few(left_out)}: name them with --tickers" if left_out else ""
         raise FilingsError(f"there is no annual report of {few(suppliers)}, nothing is written{rest}")
-    rows = write_customers(out, (one.links for one in found.found)) if found.found else 0
+    kept = _kept(before, found)
+    rows = write_customers(out, [*kept, *(one.links for one in found.found)]) if found.found else 0
     if json:
-        print_json(to_json(out, found, rows, left_out))
+        print_json(to_json(out, found, rows, left_out, kept))
     else:
-        print_harvest(wide_console(markup=False), out, found, rows, left_out)
+        print_harvest(wide_console(markup=False), out, found, rows, left_out, kept)
     return REFUSED if found.failed else 0
+
+
+def _kept(before: tuple[Links, ...], found: Harvest) -> tuple[Links, ...]:
+    """Return the older links of the tickers whose reports could not be had; none where nothing is written."""
+    return tuple(one for one in before if found.found and one.supplier in found.failed)
 
 
 def _secret(settings: Settings) -> str:

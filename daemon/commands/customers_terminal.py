@@ -13,14 +13,19 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon.commands.customers_harvest import Found, Harvest
-from market.filings_links import NEW_YORK, Customer
+from market.filings_links import NEW_YORK, Customer, Links
 
 WIDTH: Final = 90
 """Characters of a sentence that a table shows."""
 
 
 def print_harvest(
-    console: Console, out: Path, harvest: Harvest, rows: int, left_out: tuple[str, ...]
+    console: Console,
+    out: Path,
+    harvest: Harvest,
+    rows: int,
+    left_out: tuple[str, ...],
+    kept: tuple[Links, ...] = (),
 ) -> None:
     """Print what the reports tell, what links to a ticker, what nobody links, and what went wrong."""
     told = [one for one in harvest.found if one.customers]
@@ -30,7 +35,7 @@ def print_harvest(
         console.print(_links(told), "")
     if unlinked := _unlinked(harvest):
         console.print(_names(unlinked), "")
-    for line in _outcome(out, harvest, rows, left_out):
+    for line in _outcome(out, harvest, rows, left_out, _suppliers(kept)):
         console.print(line)
 
 
@@ -40,7 +45,9 @@ def few(tickers: Sequence[str]) -> str:
     return ", ".join(tickers[:10]) + (f" and {more} more" if more > 0 else "")
 
 
-def to_json(out: Path, harvest: Harvest, rows: int, left_out: tuple[str, ...]) -> dict[str, Any]:
+def to_json(
+    out: Path, harvest: Harvest, rows: int, left_out: tuple[str, ...], kept: tuple[Links, ...] = ()
+) -> dict[str, Any]:
     """Return the same as one object; an unknown coverage is None."""
     return {
         "file": str(out) if rows else None,
@@ -52,9 +59,15 @@ def to_json(out: Path, harvest: Harvest, rows: int, left_out: tuple[str, ...]) -
             for name, (suppliers, share) in _unlinked(harvest).items()
         ],
         "failed": dict(harvest.failed),
+        "kept": list(_suppliers(kept)),
         "without": list(harvest.without),
         "left_out": list(left_out),
     }
+
+
+def _suppliers(kept: tuple[Links, ...]) -> tuple[str, ...]:
+    """Return whose older rows are kept."""
+    return tuple(sorted({one.supplier for one in kept}))
 
 
 def _report(found: Found) -> dict[str, Any]:
@@ -141,7 +154,9 @@ def _names(unlinked: dict[str, tuple[list[str], float]]) -> Table:
     return table
 
 
-def _outcome(out: Path, harvest: Harvest, rows: int, left_out: tuple[str, ...]) -> Iterator[Text]:
+def _outcome(
+    out: Path, harvest: Harvest, rows: int, left_out: tuple[str, ...], kept: tuple[str, ...]
+) -> Iterator[Text]:
     told, named, linked = (
         sum(numbers) for numbers in zip((0, 0, 0), *map(_counts, harvest.found), strict=True)
     )
@@ -161,7 +176,10 @@ def _outcome(out: Path, harvest: Harvest, rows: int, left_out: tuple[str, ...]) 
     if not rows:
         yield Text("nothing is written", style="bold red")
     elif harvest.failed:
-        yield Text(f"PARTIAL: {holds} and lacks {_count(len(harvest.failed), 'ticker')}", style="bold red")
+        old = f", the older ones of {few(kept)} among them" if kept else ""
+        missing = len(harvest.failed) - len(kept)
+        lacks = f" and lacks {_count(missing, 'ticker')}" if missing else ""
+        yield Text(f"PARTIAL: {holds}{old}{lacks}", style="bold red")
     else:
         yield Text(holds, style="bold")
 

@@ -17,21 +17,26 @@ from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
 
+from daemon.clock import SystemClock
+from daemon.commands.forecaster_terminal import show_left_out
 from daemon.commands.store import wide_console
 from daemon.configuration.config import load_settings
 from daemon.configuration.settings import MarketSettings
-from daemon.feature_set import FeatureSet
+from daemon.feature_set import FeatureSet, estimates_in
 from daemon.outside_desk import make_outside
 from daemon.price_series import to_forecast
+from daemon.replay import make_history
 from forecaster.features import FEATURES, LONGEST_LOOKBACK, Feature, Tier, feature_matrix
 from forecaster.features.feature import MARKET, SECTOR_FUND
-from forecaster.window import BARS, Window
-from market.exchange import load_exchange
+from forecaster.window import BARS, Window, known_sessions
+from market.exchange import Exchange, load_exchange
 from market.outside import EXTENDED, NAMES, OFF_EXCHANGE, Outside, unknown
 from market.outside_estimate import R2, UNEXPLAINED, estimated
 from market.panel import FloatArray, Panel
-from market.price_file import PriceFileError, read_prices
+from market.price_file import PriceFileError, read_bars
+from market.quality_finding import Finding
 from market.sample import SAMPLE_PATH
+from market.screening import SCREENED
 from market.short_volume_estimate import LEARNT_DAYS, LEAST_R2
 
 STYLE: Final = {Tier.EXACT: "green", Tier.DELAYED: "yellow", Tier.ESTIMATED: "yellow", Tier.MISSING: "dim"}
@@ -98,27 +103,49 @@ def show_features(
 
     Raises:
         PriceFileError: The file cannot be used, or holds neither such a ticker nor such a session.
+        ReplayError: It has a date that is no session of the exchange.
         ConfigError: The configuration is at fault.
     """
     market = load_settings(config).market
+    exchange = load_exchange(market.calendar)
     path = prices or SAMPLE_PATH
-    panel = read_prices(path)
+    panel, unusable = read_bars(path, today=SystemClock().now().date())
     universe = to_forecast(panel.tickers)
     place = _place(path, ticker.upper(), universe)
-    row = _row(path, panel, session)
-    asked = panel.rows(max(0, row + 1 - 2 * LONGEST_LOOKBACK), row + 1)
-    lines = _lines(*_known(asked, universe, place, market), place)
+    close = panel.sessions[_row(path, panel, session)]
+    asked, findings = _asked(panel, unusable, exchange, str(path), close)
+    window, told = _known(asked, universe, market, exchange)
+    lines = _lines(window, told[:, :, place], place, market)
     if json:
         found = {
             "ticker": universe[place],
-            "session": panel.sessions[row].isoformat(),
+            "session": close.isoformat(),
             "universe": len(universe),
+            "left_out": [str(one) for one in findings],
             "features": [line.to_json() for line in lines],
         }
         sys.stdout.write(json_format.dumps(found) + "\n")
         return
-    title = f"{universe[place]} at the close of {panel.sessions[row]}, among {len(universe)} tickers"
-    wide_console().print(_table(title, lines), markup=False)
+    console = wide_console()
+    title = f"{universe[place]} at the close of {close}, among {len(universe)} tickers"
+    console.print(_table(title, lines), markup=False)
+    show_left_out(console, findings)
+
+
+def _asked(
+    panel: Panel, unusable: tuple[Finding, ...], exchange: Exchange, name: str, close: date
+) -> tuple[Panel, tuple[Finding, ...]]:
+    """Return what the features of a close read, screened and lined up as a replay has it.
+
+    Returns:
+        The exchange's sessions up to the close, and why bars of theirs are left out.
+    """
+    stop = panel.sessions.index(close) + 1
+    read = panel.rows(max(0, stop - 2 * LONGEST_LOOKBACK - SCREENED), stop)
+    history = make_history(read, exchange, name, unusable=unusable)
+    asked = history.lined_up(close, 2 * LONGEST_LOOKBACK)
+    first = asked.sessions[0]
+    return asked, tuple(one for one in history.findings if first <= one.sessions[-1] <= close)
 
 
 def _place(path: Path, ticker: str, universe: tuple[str, ...]) -> int:
@@ -139,18 +166,17 @@ def _row(path: Path, panel: Panel, session: date | None) -> int:
 
 
 def _known(
-    panel: Panel, universe: tuple[str, ...], place: int, market: MarketSettings
-) -> tuple[Window, Window, float]:
+    panel: Panel, universe: tuple[str, ...], market: MarketSettings, exchange: Exchange
+) -> tuple[Window, FloatArray]:
     """Return the window of a daemon with this configuration, if with the sectors of some tickers only.
 
     Returns:
-        It, the same with the tiers of one ticker, and the R2 of that ticker's estimate, NaN without one.
+        It, and what was told from outside by its sessions' closes, shape (kept, sessions, universe).
     """
-    outside = make_outside(market, load_exchange(market.calendar), live=False)
+    outside = make_outside(market, exchange, live=False)
     chosen = replace(FeatureSet.of(market, panel.tickers, universe, outside), sectors=market.sector_of())
     shares = asyncio.run(_shares(outside, panel.columns(universe)))
-    window, own = chosen.window(panel, universe, shares), chosen.tiers(shares[:, -1, place, None])
-    return window, replace(window, tiers={**window.tiers, **own}), float(shares[R2, -1, place])
+    return chosen.window(panel, universe, shares), shares[:, known_sessions(panel, universe)]
 
 
 async def _shares(outside: Outside, stocks: Panel) -> FloatArray:
@@ -180,7 +206,7 @@ async def _estimate(
     out[:, :, untold] = shares
 
 
-def _lines(window: Window, own: Window, r2: float, place: int) -> tuple[Line, ...]:
+def _lines(window: Window, told: FloatArray, place: int, market: MarketSettings) -> tuple[Line, ...]:
     matrix = feature_matrix(window)
     at_or_below = (matrix <= matrix[place]).sum(axis=0)
     known = (~np.isnan(matrix)).sum(axis=0)
@@ -191,30 +217,42 @@ def _lines(window: Window, own: Window, r2: float, place: int) -> tuple[Line, ..
             float(matrix[place, i]),
             int(at_or_below[i]),
             int(known[i]),
-            Tier.MISSING if np.isnan(matrix[place, i]) else feature.tier(own),
-            _why_missing(feature, window, place, r2)
-            if np.isnan(matrix[place, i])
-            else _how(feature, own, r2),
+            *(
+                (Tier.MISSING, _why_missing(feature, window, place, float(told[R2, -1]), market))
+                if np.isnan(matrix[place, i])
+                else _how(feature, window, told)
+            ),
         )
         for i, feature in enumerate(FEATURES)
     )
 
 
-def _how(feature: Feature, own: Window, r2: float) -> str:
-    return f"estimated, R2 {r2:.2f} out of sample" if feature.tier(own) is Tier.ESTIMATED else ""
+def _how(feature: Feature, window: Window, told: FloatArray) -> tuple[Tier, str]:
+    """Return how well a known value is known, and how far the estimates in it have been right."""
+    rows = estimates_in(feature, told)
+    if not rows.size:
+        return feature.tier(window), ""
+    of = "" if feature.lookback == 1 else f" on {rows.size} of its {feature.lookback} sessions"
+    return Tier.ESTIMATED, f"estimated{of}, R2 {np.median(told[R2, rows]):.2f} out of sample"
 
 
-def _why_missing(feature: Feature, window: Window, place: int, r2: float) -> str:
+def _why_missing(feature: Feature, window: Window, place: int, r2: float, market: MarketSettings) -> str:
     if feature.inputs == OFF_EXCHANGE[:1] and r2 < LEAST_R2:
         return f"no file told it, and the R2 of its estimate is {r2:.2f}, below {LEAST_R2:g}"
+    if absent := feature.absent(window):
+        return f"needs {', '.join(absent)}{_remedy(absent, market)}"
     return _why(feature, window, place)
 
 
+def _remedy(absent: tuple[str, ...], market: MarketSettings) -> str:
+    """Say which settings name where inputs come from, or why naming it does not help here."""
+    if market.short_volume == "finra" and not set(OFF_EXCHANGE).isdisjoint(absent):
+        return '; `forewarn run` alone asks FINRA: name a folder of its files, market.short_volume = "folder"'
+    settings = sorted({NAMED_BY[name] for name in absent if name in NAMED_BY})
+    return f"; name {', '.join(settings)}" if settings else ""
+
+
 def _why(feature: Feature, window: Window, place: int) -> str:
-    absent = feature.absent(window)
-    if absent:
-        settings = sorted({NAMED_BY[name] for name in absent if name in NAMED_BY})
-        return f"needs {', '.join(absent)}" + (f"; name {', '.join(settings)}" if settings else "")
     if window.sessions < feature.lookback:
         return f"needs {feature.lookback} sessions, there are {window.sessions}"
     for name in feature.inputs:

@@ -12,15 +12,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from backtest.evaluation import Evaluated, EvaluationError, Question, evaluate_prices
+from daemon.clock import SystemClock
 from daemon.commands.data_file import DataFileError
 from daemon.commands.forecaster_html import page
 from daemon.commands.forecaster_terminal import left_out, show, show_left_out
 from daemon.commands.reference_files import read_sectors
-from daemon.price_series import market_series, to_forecast
+from daemon.price_series import market_series, to_forecast, weekend_note
 from forecaster.target import Target
 from forecaster.training import Training, TrainingError
 from market.membership import read_membership
-from market.price_file import PriceFileError, read_prices
+from market.price_file import PriceFileError, read_bars
 from market.sample import BENCHMARK, SAMPLE_PATH
 from market.screening import screen
 
@@ -35,6 +36,7 @@ def evaluate(
     members: Path | None,
     sectors: Path | None,
     trials: int,
+    delisting: float | None,
     html: Path | None,
     json: bool,
 ) -> None:
@@ -47,6 +49,7 @@ def evaluate(
         members: CSV with `ticker`, `start_date`, `end_date` of an index; None where it is unknown.
         sectors: CSV with `ticker` and `sector` (or `gics_sector`); None where they are unknown.
         trials: Configurations tried on these prices, this one included.
+        delisting: Return beyond the last close of a ticker that ended, a fraction; None judges no such call.
         html: Where to write the page; None writes none.
         json: Print one JSON object instead of the tables.
 
@@ -58,8 +61,12 @@ def evaluate(
         raise DataFileError(f"--horizon {horizon}: give 1 to {LONGEST_HORIZON} sessions")
     if trials < 1:
         raise DataFileError(f"--trials {trials}: at least 1 was made")
+    if delisting is not None and not -1.0 <= delisting <= 1.0:
+        raise DataFileError(f"--delisting-return {delisting}: give a fraction from -1 to 1, such as -0.3")
     path = prices or SAMPLE_PATH
-    panel, findings = screen(read_prices(path))
+    told, unusable = read_bars(path, today=SystemClock().now().date())
+    panel, findings = screen(told)
+    findings = (*unusable, *findings)
     series, _ = market_series(panel)
     question = Question(
         panel=panel,
@@ -70,22 +77,26 @@ def evaluate(
         members=read_membership(members).spells if members else None,
         training=Training(horizon=horizon, target=_target(target)),
         trials=trials,
+        delisting=delisting,
     )
     try:
         found = _walked(question, quiet=json)
     except (EvaluationError, TrainingError) as error:
-        raise PriceFileError(f"{path}: {error}") from None
+        why = f"; {'; '.join(left_out(findings))}" if findings else ""
+        raise PriceFileError(f"{path}: {error}{why}") from None
     if html is not None:
         _write(html, page(found.honesty, path.name, left_out(findings) if findings else ()))
     if json:
         timings = {"features_s": round(found.feature_s, 3), "walk_forward_s": round(found.walk_s, 3)}
-        named = {"left_out": [str(one) for one in findings]}
-        told = {"prices": path.name} | named | found.honesty.to_dict() | timings
-        sys.stdout.write(json_format.dumps(told) + "\n")
+        named = {"left_out": [str(one) for one in findings], "weekend": weekend_note(panel.sessions)}
+        report = {"prices": path.name} | named | found.honesty.to_dict() | timings
+        sys.stdout.write(json_format.dumps(report) + "\n")
         return
     console = Console(highlight=False)
     show(console, found, path.name)
     show_left_out(console, findings)
+    if note := weekend_note(panel.sessions):
+        console.print(f"{note}.", style="yellow", markup=False)
     if html is not None:
         console.print(f"\nThe same as a page: {html}", markup=False)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import Final
 
-from backtest.honest_words import headline, regime_verdict, sentences
+from backtest.honest_words import headline, regime_verdict, sentences, unpopulated
 from backtest.honesty import Honesty
 from daemon.commands.forecaster_terminal import ASKED, number
 from daemon.web.page_html import Html, element, join
@@ -137,8 +137,9 @@ def _signals(found: Honesty) -> Html:
 
 
 def _regimes(found: Honesty) -> Html:
+    title = "Calibration by regime"
     if not found.regimes:
-        return Html("")
+        return _card(title, element("p", unpopulated(found), class_="empty"))
     rows, classes = [], []
     for one in found.regimes:
         judged = one.evaluation
@@ -147,7 +148,10 @@ def _regimes(found: Honesty) -> Html:
         rows.append((name, f"{judged.sessions:,}", f"{judged.n:,}", error, regime_verdict(one)))
         classes.append("" if one.is_enough else "few")
     head = ("", "sessions", "forecasts", "ECE", "verdict")
-    return _card("Calibration by regime", _table(head, rows, classes=classes, words=4))
+    table = _table(head, rows, classes=classes, words=4)
+    rare = unpopulated(found)
+    content = join(table, element("p", rare, class_="empty")) if rare else table
+    return _card(title, content)
 
 
 def _coverage(found: Honesty) -> Html:
@@ -197,7 +201,9 @@ def _reliability(found: Honesty) -> Html:
         *marks,
     )
     note = "shaded: where 95 % of calibrated forecasters lie"
-    return _card(title, plot.drawn(drawn, "share that came true against stated probability", ".1%"), note)
+    return _card(
+        title, plot.drawn(drawn, "share that came true against stated probability", percent=True), note
+    )
 
 
 def _cumulated(found: Honesty) -> Html:
@@ -214,9 +220,7 @@ def _cumulated(found: Honesty) -> Html:
         element("text", found.last, x=f"{WIDE - RIGHT:.0f}", y=f"{HIGH - 8:.0f}", text_anchor="end"),
     )
     note = "rises where the order of the leans was right"
-    return _card(
-        "Rank IC, added up", plot.drawn(drawn, "sum of the rank ICs by session", ".0f", x=False), note
-    )
+    return _card("Rank IC, added up", plot.drawn(drawn, "sum of the rank ICs by session", x=False), note)
 
 
 class _Plot:
@@ -244,27 +248,30 @@ class _Plot:
             class_=class_,
         )
 
-    def drawn(self, content: Html, described: str, form: str, *, x: bool = True) -> Html:
-        """The figure with four ticks on each axis."""
+    def drawn(self, content: Html, described: str, *, percent: bool = False, x: bool = True) -> Html:
+        """The figure with round ticks on each axis."""
         parts = []
-        for i in range(4):
-            share = i / 3
-            y = self.low_y + share * (self.high_y - self.low_y)
+        for y, said in ticks(self.low_y, self.high_y, percent=percent):
             at = self.y(y)
             parts.append(self.line((self.low_x, y), (self.high_x, y), "axis"))
-            parts.append(
-                element("text", format(y, form), x=f"{LEFT - 8:.0f}", y=f"{at + 4:.1f}", text_anchor="end")
-            )
-            if x:
-                value = self.low_x + share * (self.high_x - self.low_x)
-                anchor = "start" if i == 0 else "end" if i == 3 else "middle"
-                place = f"{self.x(value):.1f}"
-                parts.append(
-                    element("text", format(value, form), x=place, y=f"{HIGH - 8:.0f}", text_anchor=anchor)
-                )
+            parts.append(element("text", said, x=f"{LEFT - 8:.0f}", y=f"{at + 4:.1f}", text_anchor="end"))
+        for value, said in ticks(self.low_x, self.high_x, percent=percent) if x else ():
+            place = f"{self.x(value):.1f}"
+            parts.append(element("text", said, x=place, y=f"{HIGH - 8:.0f}", text_anchor="middle"))
         box = f"0 0 {WIDE:.0f} {HIGH:.0f}"
         title = element("title", described)
         return element("svg", title, *parts, content, viewBox=box, class_="figure", role="img")
+
+
+def ticks(low: float, high: float, *, percent: bool = False) -> tuple[tuple[float, str], ...]:
+    """Return two to six round values of a range with their labels; 0 is one of them where it lies within."""
+    rough = (high - low) / 5.0
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(nice * power for nice in (1.0, 2.0, 5.0, 10.0) if nice * power >= rough * (1.0 - 1e-9))
+    digits = max(0, -math.floor(math.log10(step * (100.0 if percent else 1.0)) + 1e-9))
+    form = f".{digits}{'%' if percent else 'f'}"
+    multiples = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+    return tuple((n * step, format(n * step, form)) for n in multiples)
 
 
 def _card(title: str, content: Html, note: str = "") -> Html:

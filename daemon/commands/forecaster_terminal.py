@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backtest.evaluation import Evaluated
-from backtest.honest_words import headline, regime_verdict, sentences
+from backtest.honest_words import headline, regime_verdict, sentences, unpopulated
 from backtest.honesty import Honesty
 from forecaster.target import Target
 from market.quality import Finding
@@ -111,9 +111,9 @@ def _calibration(found: Honesty) -> Table:
     return table
 
 
-def _regimes(found: Honesty) -> Table | None:
+def _regimes(found: Honesty) -> Table | Text:
     if not found.regimes:
-        return None
+        return Text(unpopulated(found), style="dim")
     table = _table(
         "Calibration by regime", ("", "sessions", "forecasts", "ECE", "verdict"), 1, last_left=True
     )
@@ -126,6 +126,7 @@ def _regimes(found: Honesty) -> Table | None:
             f"{judged.ece_debiased:.4f}" if one.is_enough else "",
             Text(regime_verdict(one), style="" if one.is_enough else "dim"),
         )
+    table.caption = unpopulated(found)
     return table
 
 
@@ -153,7 +154,14 @@ def _coverage(found: Honesty) -> Table | None:
 
 
 def _table(title: str, columns: tuple[str, ...], left: int, *, last_left: bool = False) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        caption_justify="left",
+    )
     for i, name in enumerate(columns):
         is_left = i < left or name == "note" or (last_left and i == len(columns) - 1)
         table.add_column(name, justify="left" if is_left else "right")

@@ -18,8 +18,9 @@ from backtest.leaks import Check, Record, Report, examine
 from backtest.leaks.furnish import furnished
 from backtest.leaks.record import RecordError
 from backtest.leaks.suite import Planted, check_size
+from daemon.clock import SystemClock
 from daemon.commands.exit_codes import REFUSED
-from daemon.price_series import LATE, SERIES_TICKERS, market_series, to_forecast
+from daemon.price_series import LATE, SERIES_TICKERS, market_series, to_forecast, weekend_note
 from forecaster.training import TrainingError
 from market.panel import FloatArray, Panel
 from market.price_file import PriceFileError, read_prices
@@ -50,7 +51,7 @@ def leaks(prices: Path | None, *, json: bool) -> int:
         PriceFileError: The file cannot be used, or is too short.
     """
     path = prices or SAMPLE_PATH
-    panel = read_prices(path)
+    panel = read_prices(path, today=SystemClock().now().date())
     panel, universe, held = _taken(panel)
     try:
         check_size(len(universe), len(panel.sessions))
@@ -66,7 +67,8 @@ def leaks(prices: Path | None, *, json: bool) -> int:
     except (RecordError, TrainingError) as error:
         raise PriceFileError(f"{path}: {error}") from None
     if json:
-        told = {"prices": path.name, "made_up": list(made_up)} | report.to_dict()
+        named = {"made_up": list(made_up), "weekend": weekend_note(panel.sessions)}
+        told = {"prices": path.name} | named | report.to_dict()
         sys.stdout.write(json_format.dumps(told) + "\n")
     else:
         name = path.name + (f", {len(universe)} of its {held:,} tickers" if len(universe) < held else "")
@@ -120,6 +122,8 @@ def _show(console: Console, report: Report, record: Record, name: str, made_up: 
         console.print(line)
     console.print(_folds(report))
     console.print(Text(f"Made up, for the file does not hold it: {', '.join(made_up)}.", style="dim"))
+    if note := weekend_note(sessions):
+        console.print(Text(f"{note}.", style="yellow"))
     for words in BLIND:
         console.print(Text(words, style="dim"))
 

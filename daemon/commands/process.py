@@ -40,7 +40,7 @@ from daemon.storage.schema_version import require_newest
 from daemon.summary import Summary, summarise
 from daemon.web.server import Server
 from market.exchange import Exchange, load_exchange
-from market.price_file import read_prices
+from market.price_file import read_bars, read_prices
 from market.sample import SAMPLE_PATH
 from trading.gate import Gate, GateState
 
@@ -69,9 +69,9 @@ def replay_file(
 ) -> None:
     """Replay a file of prices."""
     settings = load_settings(config)
-    panel = read_prices(prices, today=datetime.now(UTC).date())
+    panel, unusable = read_bars(prices, today=datetime.now(UTC).date())
     exchange = load_exchange(settings.market.calendar)
-    history = make_history(panel, exchange, str(prices), start=span[0], end=span[1])
+    history = make_history(panel, exchange, str(prices), start=span[0], end=span[1], unusable=unusable)
     _replay(history, exchange, settings, database, serve=serve, json=json, port=port)
 
 

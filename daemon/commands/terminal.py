@@ -66,6 +66,8 @@ def print_summary(console: Console, summary: Summary, name: str, seconds: float)
     console.print()
     console.print(Text(f"{name}: {span}", style="bold"))
     console.print(_totals(summary))
+    if summary.note:
+        console.print(Text(f"{summary.note}.\n", style="bold yellow"))
     if summary.left_out:
         console.print(_left_out(summary.left_out))
     console.print(_pauses(summary.pauses) if summary.pauses else Text("Trading was never paused."))

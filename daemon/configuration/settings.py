@@ -110,6 +110,11 @@ class MarketSettings(Section):
                 raise ValueError(f'{key} = "file" needs prices_file; name a Parquet or CSV file')
         if self.short_volume == "folder" and not self.short_volume_folder:
             raise ValueError('short_volume = "folder" needs short_volume_folder; name it')
+        if self.short_volume_folder and self.short_volume != "folder":
+            raise ValueError(
+                f'short_volume_folder is not read with short_volume = "{self.short_volume}"; '
+                'set short_volume = "folder"'
+            )
         return self
 
     @model_validator(mode="after")

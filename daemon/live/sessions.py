@@ -133,22 +133,39 @@ class Sessions:
         async with self._database.read() as connection:
             if await RunStore(connection).first_session("forecast") is not None:
                 return
+            first = await RunStore(connection).first_session("ingest")
             known = await RunStore(connection).last_session("features")
-        newest = self._newest_due()
-        before = self._sessions_before(newest, self._settings.market.history_sessions)
+        before = self._sessions_before(self._newest_due(), first)
         missing = tuple(day for day in before if known is None or day > known)
-        if not missing:
-            return
-        log.info("fetching history", first=str(missing[0]), last=str(missing[-1]), sessions=len(missing))
-        kept = overlap(self._pipeline.memory, missing[0])
-        days = await _unless(stop, self._feed.history(missing, kept)) or ()
+        days = await self._history(stop, missing)
+        told = 0
         async with self._pipeline.expecting(days):
             for count, day in enumerate(days, start=1):
                 due = due_of(self._exchange, day.session, self._settings.schedule)
                 if not await self._run(stop, due, day, warm_up=True):
                     return
+                told += self._pipeline.is_told(day.session)
                 if count % TOLD_EVERY == 0 or count == len(days):
-                    log.info("keeping history", session=str(day.session), kept=count, of=len(days))
+                    log.info(
+                        "keeping history",
+                        session=str(day.session),
+                        kept=count,
+                        of=len(days),
+                        told_outside=told,
+                    )
+
+    async def _history(self, stop: asyncio.Event, missing: tuple[date, ...]) -> tuple[SessionBars, ...]:
+        """Return the bars of sessions without features: of the first one perhaps those kept already.
+
+        A death, or a store that failed, between the two steps of a session leaves such a one.
+        """
+        kept = tuple(day for one in missing if (day := self._pipeline.bars_of(one)) is not None)
+        new = missing[len(kept) :]
+        if not new:
+            return kept
+        log.info("fetching history", first=str(new[0]), last=str(new[-1]), sessions=len(new))
+        came = await _unless(stop, self._feed.history(new, overlap(self._pipeline.memory, new[0])))
+        return () if came is None else (*kept, *came)
 
     async def _run(self, stop: asyncio.Event, due: Due, day: SessionBars, *, warm_up: bool = False) -> bool:
         """Run a session, and return whether it ran: once a stop is asked for, none begins."""
@@ -194,9 +211,12 @@ class Sessions:
             if due_of(self._exchange, day, self._settings.schedule).due_at <= now:
                 return day
 
-    def _sessions_before(self, session: date, count: int) -> tuple[date, ...]:
-        days = self._exchange.sessions(session - timedelta(days=count * 2), session)
-        return tuple(day for day in days if day < session)[-count:]
+    def _sessions_before(self, session: date, first: date | None) -> tuple[date, ...]:
+        """Return the history before a session: from the first that is kept, or as much as is configured."""
+        count = self._settings.market.history_sessions
+        days = self._exchange.sessions(first or session - timedelta(days=count * 2), session)
+        before = tuple(day for day in days if day < session)
+        return before if first else before[-count:]
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

@@ -73,6 +73,11 @@ class MoveStore:
         row = (await self._connection.execute(query)).first()
         return None if row is None else _move(row._mapping)
 
+    async def newest_used(self) -> int:
+        """Return the greatest version that was ever in use; 0 where none was."""
+        found = await self._connection.execute(select(func.max(model_moves.c.version)))
+        return int(found.scalar() or 0)
+
     async def all(self) -> tuple[Move, ...]:
         """Return every move, oldest first."""
         found = await self._connection.execute(select(model_moves).order_by(model_moves.c.seq))

@@ -72,8 +72,9 @@ def _limits(evaluation: Evaluation) -> tuple[float, float]:
 def _summary(evaluation: Evaluation) -> str:
     if evaluation.n == 0:
         return "no resolved forecast"
+    worth = f"{evaluation.effective:,.0f}" if evaluation.by_session else "an unknown number"
     return (
-        f"{evaluation.n:,} forecasts, {evaluation.sessions:,} sessions, worth {evaluation.effective:,.0f}\n"
+        f"{evaluation.n:,} forecasts, {evaluation.sessions:,} sessions, worth {worth}\n"
         f"ECE {evaluation.ece_debiased:.4f} debiased ({evaluation.ece:.4f} raw), "
         f"below {evaluation.ece_upper:.4f}\n"
         f"log-loss skill {evaluation.log_loss_skill:+.4f}, Brier skill {evaluation.brier_skill:+.4f}"

@@ -17,7 +17,7 @@ from monitors.reliability import ReliabilityBin
 from monitors.scores import brier, log_loss, skill
 
 LEAST_SESSIONS: Final = 20
-"""With fewer, or fewer than four horizons, outcomes count as independent: nothing else can be measured."""
+"""With fewer, or fewer than four horizons, nobody can measure how far outcomes repeat one another."""
 
 DRAWS: Final = 499
 SEED: Final = 20261122
@@ -31,8 +31,10 @@ class Evaluation:
         n: Forecasts.
         sessions: Sessions they were stated in.
         effective: How many independent forecasts would be known as well as these: n less what outcomes of one
-            session, and overlapping ones, repeat. At most n.
-        by_session: Whether the dependence was measured; for want of sessions outcomes count as independent.
+            session, and overlapping ones, repeat, in the bins or over all of them, whichever leaves fewer. At
+            most n; NaN where the dependence was not measured.
+        by_session: Whether the dependence was measured; for want of sessions the error's band, bound and
+            p-value take outcomes as independent.
         base_rate: Share that came true.
         ece: Expected calibration error over bins of equal mass.
         ece_debiased: The same less what chance adds to it.
@@ -89,15 +91,13 @@ def evaluate(
     errors = null.std(axis=0)
     worst = np.abs(null).sum(axis=1)
     raw = float(np.abs(gaps).sum())
-    independent = float((p * (1.0 - p)).sum()) / n**2
-    dependent = float((errors**2).sum())
     rate = float(y.mean())
     usual = np.full(n, rate if climatology is None else climatology)
     scored = {score: score(p, y) for score in (brier, log_loss)}
     return Evaluation(
         n=n,
         sessions=sessions,
-        effective=n * min(1.0, independent / dependent) if dependent > 0 else float(n),
+        effective=_effective(sample, errors, horizon) if by_session else math.nan,
         by_session=by_session,
         base_rate=rate,
         ece=raw,
@@ -134,6 +134,21 @@ def _centred(residuals: FloatArray, session: NDArray[np.int64], bin_: NDArray[np
     counts = np.zeros(residuals.shape)
     np.add.at(counts, (session, bin_), 1.0)
     return np.asarray(residuals - counts * (residuals.sum(axis=0) / counts.sum(axis=0)))
+
+
+def _effective(sample: Sample, errors: FloatArray, horizon: int) -> float:
+    """Forecasts less what they repeat: n times the variance of independent ones over the variance found.
+
+    A shock that all forecasts of a session share hides where bins are looked at one by one and each is
+    centred; it shows in the sum over all of them.
+    """
+    p, n = sample.probability, len(sample)
+    _, session = np.unique(sample.session, return_inverse=True)
+    missed = sample.outcome - p
+    summed = np.zeros(int(session.max()) + 1)
+    np.add.at(summed, session, missed - missed.mean())
+    found = max(float((errors**2).sum()) * n**2, float(null_sums(summed[:, None], horizon).var()))
+    return n * min(1.0, float((p * (1.0 - p)).sum()) / found) if found > 0 else float(n)
 
 
 def _upper(gaps: FloatArray, null: FloatArray, errors: FloatArray) -> float:

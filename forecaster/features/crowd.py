@@ -207,10 +207,9 @@ class Crowd:
         only where as many before it are told of one.
         """
         sessions = np.arange(self.window.sessions)
-        told_of = lag(self.window.weekdays, 1)
         last = np.full(sessions.size, -1)
         for weekday in range(7):
-            here = np.flatnonzero(told_of == weekday)
+            here = np.flatnonzero(self.window.weekdays == weekday)
             last[here[1:]] = here[:-1]
         found: list[NDArray[np.intp]] = []
         places = sessions

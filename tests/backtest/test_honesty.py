@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from backtest.evaluation import EvaluationError, Question, evaluate_prices
-from backtest.honest_words import headline, regime_verdict, sentences
+from backtest.honest_words import delisting, headline, regime_verdict, sentences, unpopulated
 from backtest.honesty import Honesty, honesty
+from backtest.session_mean import NORMAL_95, SessionMean
 from backtest.survivorship import Coverage
+from forecaster.regime import REGIMES
 from forecaster.target import Target
 from forecaster.training import Training, TrainingError
 from forecaster.walk_forward import WalkForward, walk_forward
@@ -105,6 +107,52 @@ def test_a_regime_of_few_outcomes_is_not_judged() -> None:
     assert regime_verdict(few) == "insufficient: worth 799 outcomes, 800 needed"
 
 
+def test_a_regime_of_few_sessions_is_not_judged_however_many_outcomes_it_has() -> None:
+    (first, *_) = report(0.5).regimes
+    few = replace(
+        first, evaluation=replace(first.evaluation, effective=2_400.0, by_session=False, sessions=10)
+    )
+    assert not few.is_enough
+    assert regime_verdict(few) == "insufficient: 10 sessions do not tell what their outcomes are worth"
+
+
+def leaning(ic: float, error: float) -> Honesty:
+    """A report whose leans had another rank IC."""
+    found = report(0.0)
+    own, *others = found.rivals
+    assert own.ranking is not None
+    other = replace(own.ranking, rank_ic=SessionMean(ic, error, 500))
+    floor = ic - NORMAL_95 * error
+    return replace(found, rivals=(replace(own, ranking=other), *others), floor=floor)
+
+
+def test_leans_that_are_wrong_beyond_chance_are_called_so_and_their_data_doubted() -> None:
+    found = leaning(-0.051, 0.0134)
+    assert headline(found) == "no edge detected; the leans were wrong"
+    words = " ".join(sentences(found))
+    assert "the upper 95 % bound of the rank IC is -0.0247, below 0" in words
+    assert "A rank IC below -0.03 from daily prices is as suspect as one above 0.03" in words
+    assert found.to_dict()["ceiling"] == pytest.approx(-0.051 + NORMAL_95 * 0.0134)
+
+
+def test_leans_that_may_be_wrong_by_chance_are_not() -> None:
+    found = leaning(-0.02, 0.0134)
+    assert headline(found) == "no edge detected"
+    words = " ".join(sentences(found))
+    assert "leans were wrong" not in words
+    assert "suspect" not in words
+
+
+def test_regimes_that_hardly_occur_are_named() -> None:
+    found = report(0.0)
+    seen = {one.regime for one in found.regimes}
+    assert seen  # "", the unknown one, is none of them
+    assert set(found.unpopulated) == set(REGIMES) - seen
+    rare = replace(found, unpopulated=("down_calm_narrow", "up_volatile_broad"))
+    assert unpopulated(rare).startswith("Less than 1 % of the sessions: down calm narrow, up volatile broad.")
+    assert unpopulated(replace(found, unpopulated=())) == ""
+
+
 def test_it_is_json() -> None:
     told = json.loads(json.dumps(report(0.5).to_dict(), allow_nan=False))
     assert told["edge"] is True
@@ -118,6 +166,23 @@ class TestPrices:
         assert found.honesty.tickers == len(STOCKS)
         assert found.honesty.sessions == 500 - 257 - 6
         assert found.honesty.models == 4
+
+    def test_calls_of_a_ticker_that_ends_are_counted_and_judged_if_that_is_asked_for(self) -> None:
+        panel = prices().rows(0, 500)
+        fields = copies(panel)
+        for values in fields.values():
+            values[450:, 0] = math.nan
+        asked = Question(changed(panel, **fields), STOCKS, BENCHMARK, every=63)
+        kept, judged = evaluate_prices(asked), evaluate_prices(replace(asked, delisting=-0.3))
+        assert (kept.honesty.ended, kept.honesty.cut_short) == (1, 5)
+        assert "5 calls of 1 ticker reached beyond" in delisting(kept.honesty)
+        assert "--delisting-return -0.3" in delisting(kept.honesty)
+        assert judged.honesty.forecasts == kept.honesty.forecasts + 5
+        assert judged.honesty.rivals[0] != kept.honesty.rivals[0]
+        assert "as if -30% came on top of the last close" in delisting(judged.honesty)
+        assert judged.forward.models == kept.forward.models
+        whole = evaluate_prices(Question(panel, STOCKS, BENCHMARK, every=63)).honesty
+        assert (whole.ended, whole.cut_short, delisting(whole)) == (0, 0, "")
 
     @pytest.mark.parametrize("kind", ["all_nan", "constant", "zero"])
     def test_one_spoilt_ticker_spoils_no_other(self, kind: str) -> None:

@@ -108,6 +108,38 @@ class TestCheck:
         assert parts["channel console"]["standing"] == "ok"
         assert "XNYS, known to" in parts["calendar"]["said"]
 
+    def test_files_beside_the_bars_are_read_and_a_faulty_one_is_named(
+        self, forewarn: Forewarn, tmp_path: Path
+    ) -> None:
+        told = 'short_volume = "folder"\nshort_volume_folder = "posted"\nsplits_file = "splits.csv"\n'
+        (tmp_path / "splits.csv").write_text("ticker,session,ratio\nAAPL,2020-08-31,4:1\n")
+        (tmp_path / "posted").mkdir()
+        done = forewarn("check", "--json", config=told)
+        found = done.parts["beside the bars"]
+        assert (done.code, found["standing"]) == (1, "wrong")
+        assert found["said"] == "splits.csv: row 1: ratio '4:1' is no number above 0"
+        assert found["fix"] == "write 4 for 4:1, and 0.1 for 1:10"
+        (tmp_path / "splits.csv").write_text("ticker,session,ratio\nAAPL,2020-08-31,4\n")
+        found = forewarn("check", "--json", config=told).parts["beside the bars"]
+        assert found["standing"] == "ok"
+        assert found["said"].startswith("short volume: folder, minutes: none, splits of 1 of ")
+
+    @pytest.mark.parametrize(
+        ("told", "said"),
+        [
+            ('customers_file = "gone.csv"', "gone.csv: there is no such file"),
+            ('short_volume = "folder"\nshort_volume_folder = "gone"', "there is no folder gone"),
+            ('minutes = "folder"\nminutes_folder = "gone"', "there is no folder gone"),
+            ('minutes = "file"\nminutes_file = "gone.csv"', "gone.csv: No such file or directory"),
+        ],
+    )
+    def test_what_is_not_there_beside_the_bars_is_named(
+        self, forewarn: Forewarn, told: str, said: str
+    ) -> None:
+        done = forewarn("check", "--json", config=told)
+        found = done.parts["beside the bars"]
+        assert (done.code, found["standing"], said in found["said"]) == (1, "wrong", True)
+
     def test_a_store_that_does_not_exist_is_not_created(self, forewarn: Forewarn, tmp_path: Path) -> None:
         store = forewarn("check", "--json").parts["store"]
         assert (store["standing"], store["said"]) == (

@@ -36,8 +36,8 @@ def prices(folder: Path, rows: str) -> Path:
 GOOD = "2013-01-02,AAA,10,11,9,10,100\n2013-01-03,AAA,10,11,9,10,100\n"
 
 FAULTS = {
-    "a negative price": (GOOD + "2013-01-04,AAA,10,11,9,-1,100\n", ["row 3", "close", "-1"]),
-    "a missing price": (GOOD + "2013-01-04,AAA,10,,9,10,100\n", ["row 3", "high"]),
+    "a negative price in all there is": ("2013-01-04,AAA,10,11,9,-1,100\n", ["row 1", "close", "-1"]),
+    "a missing price in all there is": ("2013-01-04,AAA,10,,9,10,100\n", ["row 1", "high"]),
     "an unparsable date": (GOOD + "soon,AAA,10,11,9,10,100\n", ["row 3", "date", "soon"]),
     "a duplicate": (GOOD + "2013-01-03,AAA,10,11,9,10,100\n", ["row", "2013-01-03", "AAA"]),
     "an empty file": ("", ["no rows"]),
@@ -56,6 +56,20 @@ def test_bad_prices_are_named_and_nothing_is_created(fault: str, tmp_path: Path,
     for word in [path.name, *words]:
         assert word in done.stderr
     assert not (tmp_path / "new.db").exists()
+
+
+def test_a_price_that_is_none_costs_its_bar_and_a_replay_without_a_forecast_says_so(
+    tmp_path: Path, forewarn: Forewarn
+) -> None:
+    path = prices(tmp_path, GOOD + "2013-01-04,AAA,10,11,9,-1,100\n2013-01-04,BBB,10,11,9,10,100\n")
+    done = forewarn("replay", "--prices", path, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["left_out"] == [
+        "AAA 2013-01-04: price_unusable: row 3, column 'close': '-1' is not above 0; "
+        "correct it or drop the row"
+    ]
+    assert told["note"].startswith("Nothing was forecast in 3 sessions")
 
 
 def test_a_missing_column_is_named(tmp_path: Path, forewarn: Forewarn) -> None:

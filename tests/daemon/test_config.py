@@ -217,6 +217,10 @@ class TestValues:
                 'market: minutes_file is not read with minutes = "none"; set minutes =',
             ),
             (
+                '[market]\nshort_volume = "finra"\nshort_volume_folder = "."',
+                'market: short_volume_folder is not read with short_volume = "finra"; set short_volume =',
+            ),
+            (
                 '[market]\nminutes = "eodhd"\nminutes_folder = "."',
                 "market asks eodhd but its secret is missing: set FOREWARN_EODHD_TOKEN",
             ),

@@ -19,6 +19,10 @@ ROWS = (
     "LET,4,2024-05-01T09:00:00,letters.txt",
     "FAR,5,2024-05-01T09:00:00,far.txt",
 )
+OLD = (
+    "supplier,customer,share,known_from\n"
+    "FAR,WMT,0.3,2019-01-02\nGONE,WMT,0.2,2020-01-02\nGONE,,,2021-01-04\nOUT,WMT,0.2,2020-01-02\n"
+)
 TEXTS = {
     "one.txt": "In 2022, Walmart and Nobody Knows Ltd accounted for 20% and 12% of our net sales.",
     "two.txt": "In 2023, Walmart accounted for 14.1% of our net sales.",
@@ -106,12 +110,35 @@ class TestAFolderOfReports:
         assert "PARTIAL: c.csv has 1 row and lacks 1 ticker" in done.stdout
         assert lines(tmp_path / "c.csv") == ["FAR,BA,0.5,2024-05-02"]
 
+    def test_of_a_ticker_whose_reports_cannot_be_had_the_older_rows_are_kept_and_named(
+        self, forewarn: Forewarn, reports: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "c.csv").write_text(OLD)
+        words = ("customers", "--reports", reports, "--tickers", "GONE,FAR,LOST", "--out", "c.csv")
+        done = forewarn(*words)
+        assert done.returncode == 1
+        assert (
+            "PARTIAL: c.csv has 3 rows, the older ones of GONE among them and lacks 1 ticker" in done.stdout
+        )
+        kept = ["GONE,WMT,0.2,2020-01-02", "GONE,,,2021-01-04"]
+        assert lines(tmp_path / "c.csv") == ["FAR,BA,0.5,2024-05-02", *kept]
+        found = json.loads(forewarn(*words, "--json").stdout)
+        assert (found["kept"], found["rows"], found["partial"]) == (["GONE"], 3, True)
+
+    def test_an_older_file_that_cannot_be_read_is_refused_and_stays(
+        self, forewarn: Forewarn, reports: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "c.csv").write_text("something else\n")
+        done = forewarn("customers", "--reports", reports, "--tickers", "FAR", "--out", "c.csv")
+        assert (done.returncode, (tmp_path / "c.csv").read_text()) == (3, "something else\n")
+        assert "c.csv" in done.stderr
+
     def test_where_nothing_could_be_read_an_older_file_stays(
         self, forewarn: Forewarn, reports: Path, tmp_path: Path
     ) -> None:
-        (tmp_path / "c.csv").write_text("old")
+        (tmp_path / "c.csv").write_text(OLD)
         done = forewarn("customers", "--reports", reports, "--tickers", "GONE", "--out", "c.csv")
-        assert (done.returncode, (tmp_path / "c.csv").read_text()) == (1, "old")
+        assert (done.returncode, (tmp_path / "c.csv").read_text()) == (1, OLD)
         assert "nothing is written" in done.stdout
 
     def test_the_configured_universe_is_the_default(

@@ -104,6 +104,26 @@ def test_features_without_a_value_are_named(forewarn: Forewarn, told: Callable[.
     assert "Not judged, for no value is known: dark_index." in forewarn("leaks").stdout
 
 
+def test_dates_on_a_weekend_are_counted_and_named(
+    forewarn: Forewarn, told: Callable[..., None], tmp_path: Path
+) -> None:
+    told(CLEAN)
+    said = "200 dates fall on a weekend, the first is 2019-01-05: no calendar is asked"
+    file = prices(tmp_path / "a.csv", 3, 700)  # every day of the week
+    assert said in forewarn("leaks", "--prices", file).stdout
+    assert json.loads(forewarn("leaks", "--prices", file, "--json").stdout)["weekend"].startswith(said)
+    assert "weekend" not in forewarn("leaks").stdout
+
+
+def test_a_date_after_today_is_refused(forewarn: Forewarn, told: Callable[..., None], tmp_path: Path) -> None:
+    told(CLEAN)
+    file = Path(prices(tmp_path / "a.csv", 3, 700))
+    file.write_text(file.read_text() + "2100-01-04,T0,50,51,49,50,1000000\n")
+    done = forewarn("leaks", "--prices", file)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "'2100-01-04' is after today, " in done.stderr
+
+
 def test_a_large_file_is_cut_to_its_newest_sessions(
     forewarn: Forewarn, told: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -106,15 +106,17 @@ def test_what_was_not_measured_is_said_so(forewarn: Forewarn, tmp_path: Path) ->
     assert "nan" not in shown + listed
 
 
-def test_a_rollback_goes_back_and_a_second_one_comes_back(forewarn: Forewarn, store: str) -> None:
+def test_a_rollback_goes_back_and_a_second_one_does_not_come_forward(forewarn: Forewarn, store: str) -> None:
     first = forewarn("model", "rollback", "--reason", "worse", "--by", "ann", "--database", store)
     assert first.returncode == 0
     assert "Model 1 is in use instead of 2" in first.stdout
     second = forewarn("model", "rollback", "--reason", "better", "--by", "ann", "--database", store)
-    assert "Model 2 is in use instead of 1" in second.stdout
+    assert (second.returncode, "nothing to go back to" in second.stderr) == (1, True)
+    third = forewarn("model", "rollback", "2", "--reason", "better", "--by", "ann", "--database", store)
+    assert "model 2 came after the one in use and was gone back from" in third.stderr
     told = json.loads(forewarn("model", "list", "--json", "--database", store).stdout)
-    assert told["in_use"] == 2
-    assert [(one["version"], one["reason"]) for one in told["moves"][2:]] == [(1, "worse"), (2, "better")]
+    assert told["in_use"] == 1
+    assert [(one["version"], one["reason"]) for one in told["moves"][2:]] == [(1, "worse")]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,16 @@ from daemon.clock import ReplayClock
 from daemon.compute import Compute
 from daemon.due import due_of
 from daemon.forecast_desk import Change, ForecastDesk
-from daemon.forecasting import PATIENCE, calibrated, judged, make_forecasts, opened, resolve, succession
+from daemon.forecasting import (
+    PATIENCE,
+    calibrated,
+    judged,
+    make_forecasts,
+    opened,
+    resolve,
+    succession,
+    why_promoted,
+)
 from daemon.live.observer import Observer
 from daemon.model_promotion import held_against, promote
 from daemon.model_rollback import rollback
@@ -83,11 +92,51 @@ class TestRollback:
             assert await MoveStore(connection).last() == done
         assert (done.action, done.session, done.before) == (Action.ROLLBACK, None, done.version + 1)
 
-    async def test_once_more_comes_back_to_where_it_was(self, replayed: Database) -> None:
+    async def test_once_more_goes_further_back_and_never_forward(self, replayed: Database) -> None:
         async with replayed.write() as connection:
             first = await rollback(connection, None, reason="x", actor="ann", at=NOW)
             second = await rollback(connection, None, reason="y", actor="ann", at=NOW)
-        assert (second.version, second.before) == (first.before, first.version)
+            assert (second.version, second.before) == (first.version - 1, first.version)
+            for left in (first.before, first.version):
+                with pytest.raises(
+                    VerbError, match=f"model {left} came after the one in use and was gone back"
+                ):
+                    await rollback(connection, left, reason="z", actor="ann", at=NOW)
+            assert await MoveStore(connection).last() == second
+
+    async def test_what_a_promotion_replaced_can_be_gone_back_to_though_it_is_newer(
+        self, replayed: Database
+    ) -> None:
+        async with replayed.write() as connection:
+            store = MoveStore(connection)
+            using = (await store.all())[-1].version
+            await store.add(move(Action.PROMOTE, using - 2, using))
+            done = await rollback(connection, None, reason="x", actor="ann", at=NOW)
+            assert (done.version, done.before) == (using, using - 2)
+            again = await rollback(connection, None, reason="x", actor="ann", at=NOW)
+            assert (again.version, again.before) == (using - 1, using)
+
+    async def test_behind_the_first_one_there_is_none(self, replayed: Database) -> None:
+        async with replayed.write() as connection:
+            first = (await MoveStore(connection).all())[0].version
+            await rollback(connection, first, reason="x", actor="ann", at=NOW)
+            with pytest.raises(VerbError, match="no earlier model was ever in use"):
+                await rollback(connection, None, reason="x", actor="ann", at=NOW)
+
+    async def test_no_model_that_was_gone_back_from_waits_for_evidence(
+        self, replayed: Database, exchange: Exchange, tmp_path: Path
+    ) -> None:
+        async with replayed.write() as connection:
+            await rollback(connection, None, reason="x", actor="ann", at=NOW)
+            await rollback(connection, None, reason="y", actor="ann", at=NOW)
+        tickers = ("AAPL", "AMZN", "GOOG", "IBM", "MSFT", "NVDA", "^GSPC", "^IXIC")
+        clock = ReplayClock(exchange.close_at(END))
+        pipeline = Pipeline(replayed, short_settings(tmp_path), clock, Compute(None), tickers, ())
+        await pipeline.restore()
+        newest = pipeline.memory.newest
+        assert newest is not None
+        assert not pipeline.memory.is_waiting(newest)
+        assert pipeline.memory.is_waiting(replace(newest, version=newest.version + 1))
 
     @pytest.mark.parametrize(
         ("version", "reason", "words"),
@@ -196,6 +245,37 @@ class TestDesk:
             failed = (await connection.execute(select(calls.c.kind, calls.c.name, calls.c.outcome))).all()
             assert [tuple(row) for row in failed] == [("step", "fit", "failed")]
 
+    @pytest.mark.parametrize(("sessions", "fits"), [(PATIENCE - 1, False), (PATIENCE, True)])
+    async def test_a_candidate_without_evidence_for_a_year_gives_way_to_a_newer_one(
+        self,
+        replayed: Database,
+        exchange: Exchange,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        sessions: int,
+        fits: bool,
+    ) -> None:
+        found = Evidence(1.0, sessions, 6 * sessions, 0.0)
+        monkeypatch.setattr("daemon.forecasting.challenge", lambda *_: found)
+        settings = short_settings(tmp_path)
+        often = settings.forecast.model_copy(update={"refit_sessions": 1})
+        settings = settings.model_copy(update={"forecast": often})
+        tickers = ("AAPL", "AMZN", "GOOG", "IBM", "MSFT", "NVDA", "^GSPC", "^IXIC")
+        pipeline = Pipeline(
+            replayed, settings, ReplayClock(exchange.close_at(END)), Compute(None), tickers, ()
+        )
+        await pipeline.restore()
+        memory = pipeline.memory
+        champion = memory.champion
+        assert champion is not None
+        memory.champion = replace(champion, code_hash="0" * 64)
+        memory.newest = replace(champion, version=champion.version + 1)
+        change = await ForecastDesk(memory, replayed, Compute(None), settings).change(END, NOW)
+        assert (change.champion, change.move) == (memory.champion, None)
+        assert (change.fitted is not None) == fits
+        if change.fitted:
+            assert change.fitted.version == champion.version + 2
+
 
 class TestPromotion:
     async def test_without_evidence_it_is_refused_and_says_what_there_is(self, replayed: Database) -> None:
@@ -253,14 +333,42 @@ class TestSuccession:
         other = replace(self.renewed(), horizon=10)
         assert succession(self.MODEL, other, move(Action.RENEW)) is Action.FIRST
 
-    def test_a_candidate_that_is_not_the_worse_one_for_a_year_takes_over(self) -> None:
+    def test_a_candidate_that_says_the_same_takes_over_after_a_year_unless_a_person_has_gone_back(
+        self,
+    ) -> None:
         history = planted(0.0, sessions=PATIENCE + 280, tickers=10)
         early = fit(_first(history, 200), version=1)
-        evidence, wins = judged(early, replace(early, version=2), history)
-        assert (evidence.e_value, evidence.gain) == (1.0, 0.0)
-        assert wins
-        evidence, wins = judged(early, replace(early, version=2), _first(history, 300))
-        assert not wins
+        for action, expected in ((Action.RENEW, True), (Action.ROLLBACK, False)):
+            evidence, wins = judged(early, replace(early, version=2), history, move(action, 1, 2))
+            assert (evidence.e_value, evidence.gain) == (1.0, 0.0)
+            assert evidence.sessions >= PATIENCE
+            assert wins is expected
+
+    @pytest.mark.parametrize(
+        ("found", "action", "wins"),
+        [
+            (Evidence(3.0, PATIENCE, 1_512, 1e-4), Action.RENEW, True),
+            (Evidence(3.0, PATIENCE - 1, 1_506, 1e-4), Action.RENEW, False),
+            (Evidence(3.0, PATIENCE, 1_512, 0.0), Action.RENEW, True),
+            (Evidence(0.3, PATIENCE, 1_512, -1e-9), Action.RENEW, False),
+            (Evidence(3.0, PATIENCE, 1_512, 1e-4), Action.ROLLBACK, False),
+            (Evidence(20.0, 60, 360, 1e-4), Action.ROLLBACK, True),
+        ],
+    )
+    def test_a_year_without_a_loss_is_enough_unless_a_person_has_gone_back(
+        self, monkeypatch: pytest.MonkeyPatch, found: Evidence, action: Action, wins: bool
+    ) -> None:
+        monkeypatch.setattr("daemon.forecasting.challenge", lambda *_: found)
+        history = planted(0.0, sessions=60, tickers=3)
+        assert judged(self.MODEL, self.renewed(), history, move(action, 1, 2)) == (found, wins)
+
+    def test_whoever_takes_over_is_never_said_to_stay(self) -> None:
+        patient = why_promoted(Evidence(3.0, PATIENCE, 1_512, 1e-4))
+        assert (
+            patient
+            == "not the worse one in 252 sessions: +0.0001 nats a forecast, e-value 3 on 1,512 forecasts"
+        )
+        assert why_promoted(Evidence(25.0, 60, 360, 0.01)).startswith("promote: e-value 25")
 
     def renewed(self) -> ModelVersion:
         return replace(self.MODEL, version=2, data_hash="1" * 64)

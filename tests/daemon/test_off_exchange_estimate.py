@@ -15,12 +15,13 @@ from daemon.clock import ReplayClock
 from daemon.compute import Compute
 from daemon.configuration.settings import Settings
 from daemon.due import due_of
+from daemon.feature_set import estimates_in
 from daemon.outside_desk import make_outside
 from daemon.session import Pipeline
 from daemon.storage.bars import SessionBars
 from daemon.storage.database import Database
 from daemon.storage.outside import OutsideStore
-from forecaster.tier import Tier
+from forecaster.features import FEATURE_NAMES, FEATURES
 from market.exchange import Exchange
 from market.outside import KEPT
 from market.panel import FIELDS, FloatArray, Panel
@@ -35,6 +36,9 @@ RESTART = 113
 SESSIONS = (date(2023, 1, 3), date(2023, 7, 31))
 
 EXACT, ESTIMATE, R2 = (KEPT.index(name) for name in ("off_exchange", "off_exchange_estimate", "estimate_r2"))
+SHARE, Z, INDEX = (
+    FEATURES[FEATURE_NAMES.index(name)] for name in ("off_exchange_share", "off_exchange_z_60", "dark_index")
+)
 
 
 def is_missing(row: int) -> bool:
@@ -88,7 +92,7 @@ class Run:
     def __init__(self, store: Database, settings: Settings, exchange: Exchange, panel: Panel) -> None:
         self._settings, self._exchange, self._panel = settings, exchange, panel
         self.store = store
-        self.windows: dict[date, dict[str, Tier]] = {}
+        self.estimates: dict[date, list[int]] = {}
 
     async def run(self, begin: int, end: int) -> Pipeline:
         """Start a daemon, run sessions as a history's, and stop."""
@@ -101,7 +105,8 @@ class Run:
             values = np.stack([getattr(panel, name)[row] for name in FIELDS])
             due = due_of(exchange, panel.sessions[row], settings.schedule)
             await pipeline.run(due, SessionBars(panel.sessions[row], values), warm_up=True)
-            self.windows[panel.sessions[row]] = pipeline.memory.set.tiers(pipeline.memory.shares(1)[:, -1])
+            told = pipeline.memory.shares(1)[:, :, 0]
+            self.estimates[panel.sessions[row]] = estimates_in(SHARE, told).tolist()
         return pipeline
 
     async def kept(self) -> dict[date, FloatArray]:
@@ -138,8 +143,18 @@ async def test_a_missing_day_is_estimated_where_minutes_show_it_and_a_restart_ch
         features = pipeline.memory.features[session]
         assert_array_equal(features[:, names.index("off_exchange_share")], shares[ESTIMATE])
         assert np.isnan(features[:, names.index("short_share")]).all()
-        assert whole.windows[session]["off_exchange"] is Tier.ESTIMATED
-        assert whole.windows[panel.sessions[row]]["off_exchange"] is Tier.DELAYED
+        assert (whole.estimates[session], whole.estimates[panel.sessions[row]]) == ([0], [])
+
+
+def test_an_estimate_counts_where_it_entered_a_feature_and_nowhere_else() -> None:
+    shares = np.full((len(KEPT), 70), np.nan)
+    shares[ESTIMATE, :69], shares[EXACT, 69] = 0.4, 0.41
+    assert estimates_in(SHARE, shares).tolist() == []
+    assert estimates_in(Z, shares).tolist() == list(range(10, 69))
+    shares[[EXACT, ESTIMATE], 69] = np.nan, 0.4
+    assert estimates_in(SHARE, shares).tolist() == [69]
+    assert estimates_in(INDEX, shares).tolist() == []  # without its short share the ticker is not in it
+    assert estimates_in(SHARE, shares[:, :1]).tolist() == [0]
 
 
 def test_the_features_command_shows_the_tier_of_the_ticker_and_how_far_its_estimate_was_right(
@@ -165,3 +180,10 @@ def test_the_features_command_shows_the_tier_of_the_ticker_and_how_far_its_estim
     assert "below 0.1" in not_shown["why"]
     assert found[SHOWS]["short_share"]["why"] == "short is unknown on 1 of its 1 sessions"
     assert found[SHOWS]["after_hours_share"]["tier"] == "delayed"
+    told = f"{market.panel.sessions[FIRST_MISSING + 22]}"
+    arguments[3] = told
+    later = json.loads(forewarn("features", SHOWS, *arguments).stdout)["features"]
+    by_name = {one["feature"]: one for one in later}
+    assert (by_name["off_exchange_share"]["tier"], by_name["off_exchange_share"]["why"]) == ("delayed", "")
+    z = by_name["off_exchange_z_60"]
+    assert (z["tier"], z["why"][:36]) == ("estimated", "estimated on 6 of its 60 sessions, R")

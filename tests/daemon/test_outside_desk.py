@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
@@ -26,6 +27,7 @@ from daemon.storage.runs import RunStore
 from market.exchange import Exchange
 from market.guard import Request
 from market.outside import Outside
+from market.outside_files import OutsideFileError
 from market.panel import FIELDS, FloatArray, Panel
 from market.revisions import Revision, RevisionKind
 from market.short_volume import HEADER, file_name
@@ -112,6 +114,65 @@ async def test_a_file_at_fault_is_unknown_and_the_session_runs(
     await pipeline.restore()
     found = await run(pipeline, settings, exchange, days)
     assert np.isnan(found[days[1]]).all()
+
+
+async def test_what_came_for_a_run_that_was_broken_off_is_not_taken_by_a_later_one(
+    database: Database, exchange: Exchange, settings: Settings, tmp_path: Path
+) -> None:
+    first, second, third = exchange.sessions(date(2024, 3, 4), date(2024, 3, 6))
+    pipeline = pipeline_of(settings, database, exchange, first)
+    await pipeline.restore()
+    await run(pipeline, settings, exchange, (first,))
+    await pipeline.prepare(day_of(second))  # before there is a file of the first one
+    write_file(tmp_path, first, 400.0)
+    await pipeline.prepare(day_of(second))
+    await run(pipeline, settings, exchange, (second,))
+    np.testing.assert_allclose(pipeline.memory.outside[second][0], 0.4)
+    await pipeline.prepare(day_of(second))  # kept already: its own file is not asked for yet
+    write_file(tmp_path, second, 200.0)
+    await run(pipeline, settings, exchange, (third,))
+    np.testing.assert_allclose(pipeline.memory.outside[third][0], 0.2)
+
+
+async def test_more_traded_off_exchange_than_in_all_is_unknown_and_named_in_the_log(
+    database: Database, exchange: Exchange, settings: Settings, tmp_path: Path
+) -> None:
+    days = exchange.sessions(date(2024, 3, 4), date(2024, 3, 5))
+    write_file(tmp_path, days[0], 4.0 * VOLUME)
+    pipeline = pipeline_of(settings, database, exchange, days[0])
+    await pipeline.restore()
+    with structlog.testing.capture_logs() as logs:
+        await run(pipeline, settings, exchange, days)
+    assert np.isnan(pipeline.memory.outside[days[1]]).all()
+    (found,) = [one for one in logs if one["event"].startswith("more traded off exchange than in all")]
+    assert (found["session"], found["tickers"]) == ("2024-03-04", "AAPL, MSFT")
+
+
+@pytest.mark.parametrize(
+    ("told", "key"),
+    [
+        ({"short_volume": "folder", "short_volume_folder": "gone"}, "short_volume_folder"),
+        ({"short_volume": "none", "minutes": "folder", "minutes_folder": "gone"}, "minutes_folder"),
+    ],
+)
+def test_a_folder_that_is_not_there_is_refused_at_a_start(
+    exchange: Exchange, settings: Settings, told: dict[str, str], key: str
+) -> None:
+    market = settings.market.model_copy(update=told)
+    with pytest.raises(OutsideFileError, match=f"market.{key}: there is no folder gone; make it"):
+        make_outside(market, exchange, live=False)
+
+
+def test_the_folder_in_which_the_minutes_of_eodhd_are_kept_may_be_made_later(
+    exchange: Exchange, settings: Settings, tmp_path: Path
+) -> None:
+    told = {"short_volume": "none", "minutes": "eodhd", "minutes_folder": str(tmp_path / "later")}
+    market = settings.market.model_copy(update=told)
+    for live in (True, False):
+        assert make_outside(market, exchange, live=live, token=SecretStr("x")).names == (
+            "premarket",
+            "postmarket",
+        )
 
 
 async def test_a_live_volume_is_brought_back_to_raw_shares_by_the_splits_that_were_told(

@@ -14,7 +14,7 @@ from daemon.storage.database import Database
 from daemon.storage.origin import OriginError
 from daemon.summary import summarise
 from market.exchange import Exchange
-from market.price_file import read_prices
+from market.price_file import read_bars, read_prices
 from market.sample import SAMPLE_PATH
 from tests.conftest import Kept
 from tests.daemon.replays import Tables, dump, replay_short, replayed_at, short_settings
@@ -61,7 +61,7 @@ async def test_the_summary_tells_pauses_and_who_lifted_them(replayed: Database) 
     assert {pause.rule for pause in lifted} <= {"drawdown_10pct", "drawdown_15pct"}
     assert GateState.HALTED in {pause.strictest for pause in lifted}
     assert all(pause.sessions >= 7 for pause in lifted)
-    assert summary.sessions == 128
+    assert (summary.sessions, summary.note) == (128, "")
     assert summary.to_json(1.0)["pauses"][0]["from"] == summary.pauses[0].start.isoformat()
 
 
@@ -86,6 +86,31 @@ async def test_bars_that_cannot_be_right_are_left_out_and_named(exchange: Exchan
     console = Console(record=True, width=200, file=StringIO())
     print_summary(console, summary, "faulty", 1.0)
     assert left_out in console.export_text()
+
+
+async def test_a_history_too_short_to_forecast_says_so_and_names_a_row_that_cannot_be_a_bar(
+    exchange: Exchange, tmp_path: Path
+) -> None:
+    panel = read_prices(SAMPLE_PATH).rows(0, 3)
+    row = "{},{},10,11,9,{},100"
+    lines = [row.format(day, name, 10) for day in panel.sessions for name in ("AAA", "BBB")]
+    lines[2] = row.format(panel.sessions[1], "AAA", 0)
+    (tmp_path / "p.csv").write_text("\n".join(["date,ticker,open,high,low,close,volume", *lines]))
+    bars, unusable = read_bars(tmp_path / "p.csv")
+    history = make_history(bars, exchange, "short", unusable=unusable)
+    store = Database(f"sqlite:///{tmp_path}/s.db", durable=False)
+    await replay(history, exchange, short_settings(tmp_path), store, (), lambda done, total, session: None)
+    async with store.read() as connection:
+        summary = await summarise(connection)
+    await store.aclose()
+    assert summary.note.startswith(
+        "Nothing was forecast in 3 sessions, and the account is untouched: too few"
+    )
+    assert summary.to_json(1.0)["note"] == summary.note
+    assert [words[:30] for words in summary.left_out] == [f"AAA {panel.sessions[1]}: price_unusable"]
+    console = Console(record=True, width=200, file=StringIO())
+    print_summary(console, summary, "short", 1.0)
+    assert summary.note in console.export_text()
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])

@@ -69,11 +69,36 @@ def test_outcomes_that_move_together_are_worth_fewer() -> None:
     assert shared.by_session
 
 
-def test_few_sessions_are_taken_as_independent_and_say_so() -> None:
+def test_they_are_worth_what_their_mean_is_known_as_well_as() -> None:
+    """Against what the mean of 400 other such samples is known by."""
+    missed = [float((one.outcome - one.probability).mean()) for one in _many(400)]
+    worth = 0.24 / float(np.var(missed))  # forecasts from 0.35 to 0.65: p (1 - p) is about 0.24
+    found = [evaluate(one).effective for one in _many(20)]
+    assert np.mean(found) == pytest.approx(worth, rel=0.3)
+
+
+def test_a_shock_shared_by_all_forecasts_at_the_base_rate_is_seen_though_each_rate_has_a_bin_of_its_own() -> (
+    None
+):
+    """As with refits, each of which states another base rate for some sessions."""
+    rng = np.random.default_rng(11)
+    rises = np.repeat(rng.random(10) < 0.5, 10)  # ten sessions at a time
+    outcome = (rng.random((100, 50)) < np.where(rises, 0.8, 0.2)[:, None]).astype(float)
+    stated = np.repeat(np.linspace(0.49, 0.51, 10), 500)
+    found = evaluate(make_sample(stated, outcome.ravel(), session=np.repeat(np.arange(100), 50)), horizon=10)
+    assert found.by_session
+    assert found.effective < 100
+
+
+def test_few_sessions_do_not_tell_what_outcomes_are_worth_and_say_so() -> None:
     found = evaluate(together(4, 10, 40, 0.0))
     assert (found.sessions, found.by_session) == (10, False)
-    assert found.effective == pytest.approx(400, rel=0.1)
+    assert math.isnan(found.effective)
     assert not evaluate(together(4, 30, 10, 0.0), horizon=10).by_session
+
+
+def _many(n: int) -> list[Sample]:
+    return [together(1_000 + seed, 100, 50, 0.36) for seed in range(n)]
 
 
 def test_a_bias_of_eight_points_is_seen_and_measured() -> None:

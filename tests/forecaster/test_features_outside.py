@@ -67,3 +67,17 @@ def test_after_a_mondays_holiday_fridays_trading_is_held_against_fridays() -> No
     want = (share[tuesday] - share[same].mean()) / share[same].std(ddof=1)
     assert abs(want) < 2
     assert_allclose(found("premarket_z_60", window_of(days, 1, premarket=share[:, None]))[tuesday, 0], want)
+
+
+def test_after_a_session_without_bars_the_close_is_held_against_the_weekday_that_it_is_told_of() -> None:
+    days = weekdays(75, without=date(2024, 1, 2))
+    told_of = np.array([np.nan, *(day.weekday() for day in days[:-1])])
+    share = (0.01 * (told_of + 1) + 0.001 * (np.arange(75) % 2))[:, None]
+    unknown = next(row for row in range(70, 75) if days[row].weekday() == 1)
+    bars = np.where(np.arange(75) == unknown, np.nan, 1.0)[:, None]
+    panel = Panel(days, ("T0",), bars, bars, bars, bars, bars, bars)
+    window = make_window(panel, ("T0",), "", extras={"premarket": share})
+    same = [row for row in range(unknown + 1 - 60, unknown) if told_of[row] == told_of[unknown + 1]]
+    want = (share[unknown + 1, 0] - share[same, 0].mean()) / share[same, 0].std(ddof=1)
+    assert abs(want) < 2
+    assert_allclose(found("premarket_z_60", window)[unknown, 0], want)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from forecaster.label import label
+from forecaster.label import GONE, came_against, cut_short, label
+from forecaster.target import Target
 from market.panel import Panel
 from market.sample import STOCKS
 from tests.forecaster.history import changed, copies, history
@@ -114,3 +115,33 @@ def test_a_label_reads_the_two_opens_of_its_trade_and_nothing_else(row: int, hor
 def test_as_many_beat_the_median_as_lose_to_it(row: int) -> None:
     beat = label(history(), STOCKS, row, 5).beat
     assert np.sum(beat == 1.0) == np.sum(beat == 0.0) >= 2
+
+
+def ending(after: int, others: int) -> Panel:
+    """One ticker whose last bar is that of session `after`, another that goes on for `others` sessions."""
+    n = after + 1 + others
+    opens = [[100.0 + i if i <= after else NAN, 50.0] for i in range(n)]
+    return panel_of(opens)
+
+
+def test_a_ticker_that_ended_is_followed_from_each_entry_to_its_last_close() -> None:
+    found = cut_short(ending(4, GONE), NAMES[:2], 2)
+    last = 104.5
+    expected = np.full(found.shape, NAN)
+    expected[[2, 3], 0] = last / 103.0 - 1, last / 104.0 - 1  # entered at the opens of sessions 3 and 4
+    assert_allclose(found, expected)
+    for row in (0, 1):
+        assert not np.isnan(label(ending(4, GONE), NAMES[:2], row, 2).return_[0])
+
+
+def test_a_ticker_that_may_come_back_has_not_ended() -> None:
+    assert np.isnan(cut_short(ending(4, GONE - 1), NAMES[:2], 2)).all()
+    assert np.isnan(cut_short(panel_of([[1.0], *[[NAN]] * 2 * GONE]), NAMES[:1], 2)).all()
+
+
+def test_what_ended_is_held_against_those_that_went_on() -> None:
+    others = np.array([[NAN, 0.01, 0.02], [NAN, -0.5, -0.4], [NAN, NAN, 0.1]])
+    lost = np.array([[-0.3, NAN, NAN]] * 3)
+    assert_array_equal(came_against(lost, others, Target.RELATIVE)[:, 0], [0.0, 1.0, NAN])
+    assert_array_equal(came_against(lost, others, Target.ABSOLUTE)[:, 0], [0.0, 0.0, 0.0])
+    assert np.isnan(came_against(lost, others, Target.ABSOLUTE)[:, 1:]).all()

@@ -143,13 +143,15 @@ def test_series_sectors_and_extras_follow_the_sessions_and_tickers_that_are_kept
     assert_array_equal(window.series["vix"], [20.0, 22.0])  # nobody was known in between
     assert_array_equal(window.extras["short"], [[1.0, 5.0], [2.0, 6.0]])
     assert window.sectors == ("", "Energy")
-    assert_array_equal(window.weekdays, [1.0, 3.0])  # 2 January 2024 was a Tuesday
+    assert_array_equal(
+        window.weekdays, [NAN, 2.0]
+    )  # of 3 January 2024, a Wednesday on which nobody was known
     assert window.tiers == {"short": Tier.DELAYED}
 
     newest, aaa = window.last(1), window.rows(1, 2)
     assert_array_equal(newest.series["vix"], [22.0])
     assert_array_equal(newest.extras["short"], [[5.0], [6.0]])
-    assert_array_equal(newest.weekdays, [3.0])
+    assert_array_equal(newest.weekdays, [2.0])
     assert_array_equal(aaa.close, [[10.0, 12.0]])
     assert_array_equal(aaa.extras["short"], [[2.0, 6.0]])
     assert (aaa.sectors, aaa.tickers, aaa.sessions) == (("Energy",), 1, 2)

@@ -426,9 +426,8 @@ def dark_index(u: Universe) -> Table:
 
 def weekday_z(u: Universe, share: Table) -> Table:
     told, out = share.to_numpy(), np.full(share.shape, np.nan)
-    of = np.concatenate([[np.nan], u.weekdays[:-1]])  # a session is told of the one before
     for row in range(61, len(told)):
-        same = np.flatnonzero(of[row - 60 : row] == of[row]) + row - 60
+        same = np.flatnonzero(u.weekdays[row - 60 : row] == u.weekdays[row]) + row - 60
         if len(same) >= 3:
             out[row] = (told[row] - told[same].mean(axis=0)) / told[same].std(axis=0, ddof=1)
     return pd.DataFrame(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,25 @@ def test_real_reports_tell_nothing_that_a_person_does_not_find(shared_data: Path
         found += len(facts)
     assert found == 30
     assert sum(map(len, LABELS.values())) == 32
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Total revenues 12 % of net sales 15 % increase 3 % of revenue by segment ",
+        "one customer in region and others ",
+        "customers with 10% of revenue ",
+        "customers exceeding 10% of revenue: Years Ended 2020 2019 Foo Bar ",
+    ],
+)
+def test_the_time_for_a_long_text_without_stops_grows_with_its_length(words: str) -> None:
+    text = words * (200_000 // len(words)) + " 10 %"
+    began = time.process_time()
+    assert told(text) == []
+    assert time.process_time() - began < 4.0  # read to the end from every place it takes from 10 s to hours
+
+
+def test_what_is_told_at_the_end_of_a_long_table_without_stops_is_read() -> None:
+    table = "Segment assets 12 345 "  # no stop before the sentence
+    text = table * 400 + "and two customers accounted for 12% and 11% of our revenue in 2020."
+    assert told(text) == [("", 12.0, 2020), ("", 11.0, 2020)]

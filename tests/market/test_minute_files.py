@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
-from datetime import date
+import os
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -44,9 +47,11 @@ class Provider:
     def __init__(self, found: Minutes | None = None, error: Exception | None = None) -> None:
         self.found, self.error = found, error
         self.asked: list[date] = []
+        self.tickers: list[tuple[str, ...]] = []
 
     async def of(self, session: date, tickers: tuple[str, ...]) -> Minutes | None:
         self.asked.append(session)
+        self.tickers.append(tickers)
         if self.error:
             raise self.error
         return self.found
@@ -71,6 +76,8 @@ class TestReading:
             ("ticker,start,volume\nA,2024-03-06T13:00:00Z,-1\n", "is no number of shares"),
             ("ticker,start,volume\nA,soon,1\n", "minutes.csv: .*soon"),
             (BARE + "AAPL,2024-03-06T15:00:00Z,2\n", "occurs twice"),
+            ("ticker,start,volume\nA,1709650800,10\n", "start is a number .int64.; write instants as 2024"),
+            ("ticker,start,volume\nA,1709650800.5,10\n", "start is a number .double."),
         ],
     )
     def test_what_is_wrong_is_named(self, tmp_path: Path, text: str, message: str) -> None:
@@ -78,6 +85,30 @@ class TestReading:
         path.write_text(text)
         with pytest.raises(MinuteFileError, match=message):
             read_minutes(path)
+
+    def test_a_bar_without_a_ticker_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "minutes.parquet"
+        start = [datetime(2024, 3, 6, 15), datetime(2024, 3, 6, 16)]  # noqa: DTZ001 - as some files have it
+        pq.write_table(pa.table({"ticker": ["A", None], "start": start, "volume": [1.0, 2.0]}), path)
+        with pytest.raises(MinuteFileError, match="a bar has no ticker"):
+            read_minutes(path)
+
+
+BAD = BARE + "JUNK,2024-03-06T15:00:00Z,-1\nJUNK,2024-03-06T15:00:00Z,\n"
+
+
+@pytest.mark.parametrize("text", [BAD, BAD.replace("-1", "many"), BAD.replace("15:00:00Z,-1", "25:00:00Z,1")])
+async def test_a_faulty_bar_of_a_ticker_that_nobody_asks_for_does_no_harm(
+    tmp_path: Path, exchange: Exchange, text: str
+) -> None:
+    path = tmp_path / "minutes-20240306.csv"
+    path.write_text(text)
+    for source in (MinuteFile(path, exchange), MinuteFolder(tmp_path, exchange)):
+        found = await source.of(DAY, TICKERS)
+        assert found is not None
+        assert_array_equal(found.volume, [50.0, 1000.0])
+        with pytest.raises(MinuteFileError, match=r"minutes-20240306.csv: .*"):
+            await source.of(DAY, ("JUNK",))
 
 
 class TestFile:
@@ -125,7 +156,7 @@ class TestKept:
         path.write_text(PRICED)
         provider, folder = Provider(read_minutes(path)), MinuteFolder(tmp_path / "kept", exchange)
         kept = KeptMinutes(provider, folder)
-        first, second = [await kept.of(DAY, TICKERS) for _ in range(2)]
+        first, second = [await kept.of(DAY, ("MSFT",)) for _ in range(2)]
         assert provider.asked == [DAY]
         assert first is not None
         assert second is not None
@@ -134,6 +165,80 @@ class TestKept:
         assert_array_equal(second.volume, first.volume)
         assert_array_equal(second.prices.close, first.prices.close)
         assert [one.name for one in (tmp_path / "kept").iterdir()] == ["minutes-20240306.parquet"]
+
+    async def test_tickers_that_did_not_come_are_asked_for_again_and_added(
+        self, tmp_path: Path, exchange: Exchange
+    ) -> None:
+        (tmp_path / "apple.csv").write_text(BARE)
+        (tmp_path / "both.csv").write_text(PRICED)
+        provider, folder = (
+            Provider(read_minutes(tmp_path / "apple.csv")),
+            MinuteFolder(tmp_path / "kept", exchange),
+        )
+        kept = KeptMinutes(provider, folder)
+        await kept.of(DAY, TICKERS)
+        provider.error = TransientProviderError("no answer")
+        first = await kept.of(DAY, TICKERS)
+        assert first is not None
+        assert first.names == {"AAPL"}  # what is there is told all the same
+        provider.error, provider.found = None, read_minutes(tmp_path / "both.csv")
+        await kept.of(DAY, TICKERS)
+        await kept.of(DAY, TICKERS)
+        assert provider.tickers == [TICKERS, ("MSFT",), ("MSFT",)]
+        whole = await folder.of(DAY, TICKERS)
+        assert whole is not None
+        assert whole.prices is not None
+        assert_array_equal(whole.tickers, ["AAPL", "AAPL", "MSFT", "MSFT"])
+        assert_array_equal(whole.volume, [50.0, 1000.0, 100.0, 7.0])
+        assert_array_equal(whole.prices.high, [np.nan, np.nan, 12.0, np.nan])
+
+    async def test_a_kept_file_that_a_power_cut_left_empty_is_asked_for_again(
+        self, tmp_path: Path, exchange: Exchange
+    ) -> None:
+        path = tmp_path / "minutes-20240306.parquet"
+        path.write_bytes(b"")
+        provider, folder = Provider(), MinuteFolder(tmp_path, exchange)
+        kept = KeptMinutes(provider, folder)
+        with pytest.raises(MinuteFileError, match="cannot be read"):  # nothing comes in its place
+            await kept.of(DAY, TICKERS)
+        (tmp_path / "given.csv").write_text(PRICED)
+        provider.found = read_minutes(tmp_path / "given.csv")
+        await kept.of(DAY, ("MSFT",))
+        found = await folder.of(DAY, ("MSFT",))
+        assert found is not None
+        assert_array_equal(found.volume, [100.0, 7.0])
+
+    async def test_a_file_that_a_person_puts_there_later_goes_before_the_kept_one(
+        self, tmp_path: Path, exchange: Exchange
+    ) -> None:
+        (tmp_path / "given.csv").write_text(PRICED)
+        provider, folder = Provider(read_minutes(tmp_path / "given.csv")), MinuteFolder(tmp_path, exchange)
+        kept = KeptMinutes(provider, folder)
+        await kept.of(DAY, ("MSFT",))
+        (tmp_path / "minutes-20240306.csv").write_text(BARE)
+        for source in (kept, folder):
+            found = await source.of(DAY, TICKERS)
+            assert found is not None
+            assert found.names == {"AAPL"}
+        assert provider.asked == [DAY]
+
+    async def test_a_kept_file_is_on_the_disk_before_it_has_its_name_and_may_be_read_by_others(
+        self, tmp_path: Path, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "given.csv").write_text(PRICED)
+        synced: list[bool] = []
+        path, sync = tmp_path / "kept" / "minutes-20240306.parquet", os.fsync
+
+        def noted(handle: int) -> None:
+            synced.append(path.exists())
+            sync(handle)
+
+        monkeypatch.setattr(os, "fsync", noted)
+        await MinuteFolder(tmp_path / "kept", exchange).keep(DAY, read_minutes(tmp_path / "given.csv"))
+        assert synced == [False, True]
+        plain = tmp_path / "plain"
+        plain.touch()
+        assert path.stat().st_mode == plain.stat().st_mode
 
     async def test_nothing_is_kept_of_what_did_not_come(self, tmp_path: Path, exchange: Exchange) -> None:
         kept = KeptMinutes(Provider(), MinuteFolder(tmp_path, exchange))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -70,6 +72,18 @@ class TestFiles:
         (tmp_path / file_name(NEXT)).write_text(daily(DAY))
         with pytest.raises(ShortVolumeError, match="holds 2024-03-06, not 2024-03-07"):
             await Folder(tmp_path).of(NEXT)
+
+    async def test_a_packed_file_with_flipped_bytes_is_named_and_not_read(self, tmp_path: Path) -> None:
+        path = tmp_path / f"{file_name(DAY)}.gz"
+        packed = bytearray(gzip.compress(daily().encode() * 50, mtime=0))
+        packed[30:60] = bytes(byte ^ 0x5A for byte in packed[30:60])
+        path.write_bytes(packed)
+        with pytest.raises(zlib.error):
+            gzip.decompress(packed)
+        with pytest.raises(
+            ShortVolumeError, match=r"CNMSshvol20240306.txt.gz: cannot be read: .*; fetch it again"
+        ):
+            await Folder(tmp_path).of(DAY)
 
     async def test_finra_is_asked_for_the_sessions_file_again_after_a_refusal(
         self, served: tuple[str, list[web.Response | str], list[str]]
@@ -159,7 +173,7 @@ class TestFactFiles:
         self, tmp_path: Path
     ) -> None:
         path = tmp_path / "splits.csv"
-        path.write_text("ticker,session,ratio\nAAPL,2020-08-31,4\nAAPL,2014-06-09,7\nMSFT,,\n")
+        path.write_text("ticker,session,ratio\nAAPL,2020-08-31,4\naapl,2014-06-09,7\nMSFT,,\n")
         found = read_splits(path)
         assert found == {"AAPL": ((date(2014, 6, 9), 7.0), (date(2020, 8, 31), 4.0)), "MSFT": ()}
 
@@ -179,6 +193,19 @@ class TestFactFiles:
         [
             (read_splits, "ticker,session,ratio\nA,2020-01-02,0\n", "row 1: ratio 0 is no number above 0"),
             (read_splits, "ticker,session,ratio\nA,,2\n", "row 1: session None is no date"),
+            (
+                read_splits,
+                "ticker,session,ratio\nA,2020-01-02,4:1\n",
+                "row 1: ratio '4:1' .* write 4 for 4:1",
+            ),
+            (read_splits, "ticker,session,ratio\nA,2020-01-02,inf\n", "row 1: ratio inf is no number"),
+            (read_splits, "ticker,session,ratio\nA,2020-01-02,\n", "row 1: ratio None is no number"),
+            (read_splits, "ticker,session,ratio\n,2020-01-02,4\n", "row 1 has no ticker"),
+            (
+                read_splits,
+                "ticker,session,ratio\nA,2020-01-02,4\na,2020-01-02,4\n",
+                "row 2: A splits twice on 2020-01-02",
+            ),
             (read_splits, "ticker,ratio\nA,2\n", "column 'session' is missing among ticker, ratio"),
             (read_customers, "supplier,customer,share,known_from\nA,B,80,2024-01-02\n", "no fraction"),
             (read_customers, "supplier,customer,share,known_from\nA,A,0.8,2024-01-02\n", "name two tickers"),

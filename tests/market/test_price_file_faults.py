@@ -4,11 +4,14 @@ import gzip
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from market.price_file import PriceFileError, read_prices
+from market.panel import FIELDS
+from market.price_file import PriceFileError, read_bars, read_prices
+from market.quality_finding import Kind
 from tests.market.price_rows import GOOD, HEADER, Write, WriteParquet
 
 
@@ -117,6 +120,66 @@ def test_a_fault_is_reported_for_the_first_row_with_the_number_of_others(csv: Wr
     bad = [row.replace("AAA,10", "AAA,-1") for row in GOOD]
     assert "row 1, column 'open': '-1' is not above 0" in refusal(csv(*bad))
     assert "(1 more like it)" in refusal(csv(*bad))
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "evidence"),
+    [
+        ("AAA,0,11,9,10,1", Kind.PRICE, "row 4, column 'open': '0' is not above 0"),
+        ("AAA,10,inf,9,10,1", Kind.PRICE, "row 4, column 'high': 'inf' is not a finite price"),
+        ("AAA,10,11,9,ten,1", Kind.PRICE, "row 4, column 'close': 'ten' is not a number"),
+        ("AAA,,,,,0", Kind.PRICE, "row 4, column 'open': '' is not a finite price"),
+        ("AAA,10,11,9,10,-1", Kind.VOLUME, "row 4, column 'volume': '-1' is below 0"),
+        ("AAA,10,11,9,10,", Kind.VOLUME, "row 4, column 'volume': '' is not a finite number of shares"),
+        ("AAA,10,11,12,10,1", Kind.OUTSIDE, "row 4, column 'high': '11' is below the low, '12'"),
+    ],
+)
+def test_a_bar_at_fault_is_left_out_and_named_while_the_others_are_read(
+    csv: Write, row: str, kind: Kind, evidence: str
+) -> None:
+    good = (*GOOD, "2024-01-04,BBB,20,22,19,21,5")
+    clean = read_bars(csv(*good, "2024-01-04,AAA,10,11,9,10,1"))
+    assert clean[1] == ()
+    panel, (finding,) = read_bars(csv(*GOOD, f"2024-01-04,{row}", good[-1]))
+    assert (finding.ticker, finding.sessions) == ("AAA", (date(2024, 1, 4),))
+    assert (finding.kind, finding.evidence) == (kind, evidence)
+    for name in FIELDS:
+        expected = getattr(clean[0], name).copy()
+        expected[2, 0] = np.nan
+        np.testing.assert_array_equal(getattr(panel, name), expected)
+
+
+def test_a_ticker_of_which_no_bar_is_known_leaves_the_others(parquet: WriteParquet) -> None:
+    panel, findings = read_bars(parquet({"volume": [100.0, float("nan"), 300.0]}))
+    assert panel.tickers == ("AAA", "BBB")
+    assert np.isnan(panel.close[:, 1]).all()
+    assert panel.close[:, 0].tolist() == [10.5, 11.5]
+    assert [one.ticker for one in findings] == ["BBB"]
+
+
+def test_a_hole_in_adj_close_costs_its_own_bar(csv: Write) -> None:
+    rows = [GOOD[0] + ",5.25", GOOD[1] + ",21", GOOD[2] + ","]
+    panel, (finding,) = read_bars(csv(*rows, header=HEADER + ",adj_close"))
+    assert (finding.kind, finding.ticker) == (Kind.ADJ_CLOSE, "AAA")
+    assert panel.adj_close[0].tolist() == [5.25, 21.0]
+    assert np.isnan(panel.close[1]).all()
+
+
+def test_a_file_in_which_no_row_can_be_a_bar_is_refused_with_its_first_fault(csv: Write) -> None:
+    bad = [row.replace("AAA,10", "AAA,-1").replace("BBB,20", "BBB,0") for row in GOOD]
+    with pytest.raises(
+        PriceFileError,
+        match=r"none of its 3 rows can be a bar; the first: row 1, column 'open': '-1' is not above 0",
+    ):
+        read_bars(csv(*bad))
+
+
+@pytest.mark.parametrize(
+    "row", [GOOD[2], "2024-01-04,,10,11,9,10,1", "soon,AAA,10,11,9,10,1", "2024-01-04,A"]
+)
+def test_a_row_of_which_it_is_open_whose_bar_it_is_refuses_the_file(csv: Write, row: str) -> None:
+    with pytest.raises(PriceFileError, match="row"):
+        read_bars(csv(*GOOD, row))
 
 
 def test_a_partly_filled_adj_close_is_refused(csv: Write) -> None:

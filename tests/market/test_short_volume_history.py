@@ -7,13 +7,14 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from market.guard import Guard
+from market.guard import Guard, Request
 from market.limits import Limits
-from market.provider import TransientProviderError
+from market.provider import PermanentProviderError, TransientProviderError
 from market.short_volume import file_name
 from market.short_volume_files import PATIENCE_S, Finra, Folder
 from tests.market.provider_cases import JumpingTimer, guard
@@ -79,10 +80,45 @@ async def test_a_file_that_does_not_come_is_unknown_and_holds_nothing_up(finra: 
 async def test_what_finra_does_not_have_is_asked_for_once_and_what_is_too_old_never(
     finra: FinraStandIn,
 ) -> None:
-    finra.shares = lambda day: {}
+    finra.shares = lambda day: shares(day) if day in DAYS[::2] else {}
     old = date(2018, 7, 31)
-    assert await read(Finra(guard("finra", LIMITS), url=finra.url), (old, *DAYS)) == [None] * 13
+    found = await read(Finra(guard("finra", LIMITS), url=finra.url), (old, *DAYS))
+    assert found == [None, *(float(day.day) if day in DAYS[::2] else None for day in DAYS)]
     assert sorted(finra.asked) == list(DAYS)
+
+
+async def test_to_be_shut_out_is_a_failure_that_is_told_and_one_file_ends_it(finra: FinraStandIn) -> None:
+    finra.shares = lambda day: {}
+    seen: list[Request] = []
+    files = Finra(guard("finra", LIMITS, seen=seen), url=finra.url)
+    for day in DAYS[:3]:
+        assert await files.of(day) is None
+    assert not any(one.failure for one in seen)
+    with pytest.raises(
+        PermanentProviderError, match=r"403 Forbidden, to 4 files in a row .* market.finra.url"
+    ):
+        await files.of(DAYS[3])
+    assert seen[-1].failure.startswith("403 Forbidden, to 4 files in a row")
+    finra.shares = shares
+    assert await files.of(DAYS[4]) is not None
+    finra.shares = lambda day: {}
+    assert await files.of(DAYS[5]) is None
+    assert len(finra.asked) == 6
+
+
+async def test_a_file_that_is_not_due_yet_is_no_sign_of_being_shut_out(finra: FinraStandIn) -> None:
+    finra.shares = lambda day: {}
+    timer = JumpingTimer()  # on the morning of 7 March 2024
+    files = Finra(guard("finra", LIMITS, timer=timer), url=finra.url)
+    assert [await files.of(date(2024, 3, 7)) for _ in range(5)] == [None] * 5
+
+
+async def test_finra_is_told_who_asks(finra: FinraStandIn) -> None:
+    files = Finra(guard("finra", LIMITS), url=finra.url)
+    await files.of(DAYS[0])
+    async with files.expecting(DAYS[1:2]):
+        await files.of(DAYS[1])
+    assert finra.agents == {f"forewarn/{version('forewarn')}"}
 
 
 async def test_a_pause_that_finra_wants_costs_no_file_of_the_history(finra: FinraStandIn) -> None:

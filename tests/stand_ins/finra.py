@@ -36,6 +36,7 @@ class FinraStandIn:
         hangs: The sessions for which nothing is answered.
         hanging: Set once such a one was asked for.
         connections: How many were opened.
+        agents: Who asked.
     """
 
     def __init__(self, shares: Shares) -> None:
@@ -46,6 +47,7 @@ class FinraStandIn:
         self.most_at_once = 0
         self.hangs: Container[date] = ()
         self.hanging = asyncio.Event()
+        self.agents: set[str] = set()
         self._under_way = 0
         self._peers: set[object] = set()
         self._leave = asyncio.Event()
@@ -70,6 +72,7 @@ class FinraStandIn:
     async def _answer(self, request: web.Request) -> web.Response:
         day = datetime.strptime(request.match_info["name"], "CNMSshvol%Y%m%d.txt").date()  # noqa: DTZ007
         self.asked.append(day)
+        self.agents.add(request.headers["User-Agent"])
         assert request.transport is not None
         self._peers.add(request.transport.get_extra_info("peername"))
         self._under_way += 1

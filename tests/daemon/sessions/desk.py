@@ -59,9 +59,15 @@ class Desk:
     """A live daemon's session half, with the clock in the test's hand."""
 
     def __init__(
-        self, database: Database, settings: Settings, exchange: Exchange, outside: Outside = NOTHING
+        self,
+        database: Database,
+        settings: Settings,
+        exchange: Exchange,
+        outside: Outside = NOTHING,
+        *,
+        history: int = 320,
     ) -> None:
-        market = settings.market.model_copy(update={"history_sessions": 320})
+        market = settings.market.model_copy(update={"history_sessions": history})
         self.settings = settings.model_copy(update={"market": market})
         self.exchange = exchange
         self.database = database

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -21,10 +22,11 @@ from market.limits import Limits
 from market.outside import Outside
 from market.price_file import read_prices
 from market.sample import SAMPLE_PATH
-from market.short_volume_files import Finra
+from market.short_volume import file_name
+from market.short_volume_files import Finra, Folder
 from tests.daemon.replays import short_settings
 from tests.daemon.sessions.desk import FIRST, Desk
-from tests.stand_ins.finra import FinraStandIn
+from tests.stand_ins.finra import FinraStandIn, daily
 
 SPLIT = date(2003, 9, 2)
 TOLD = {"IBM": ((SPLIT, 2.0),), "MSFT": ()}
@@ -83,8 +85,10 @@ async def test_a_first_start_knows_the_off_exchange_shares_of_its_history_by_the
     assert [kept[day, "IBM"][0] for day in days[1:]] == list(days[:-1])
     np.testing.assert_allclose([one[1:] for one in kept.values()], [(0.4, 0.1)] * len(kept), rtol=1e-6)
     assert sorted(finra.asked) == list(days[:-1])
-    told = [(one["kept"], one["of"]) for one in logs if one["event"] == "keeping history"]
-    assert told == [(100, 320), (200, 320), (300, 320), (320, 320)]
+    told = [
+        (one["kept"], one["of"], one["told_outside"]) for one in logs if one["event"] == "keeping history"
+    ]
+    assert told == [(100, 320, 99), (200, 320, 199), (300, 320, 299), (320, 320, 319)]
 
 
 async def test_a_stop_ends_the_reading_at_once_and_the_next_start_goes_on_where_it_ended(
@@ -136,3 +140,24 @@ async def test_after_a_death_before_the_first_live_session_its_splits_are_told_w
     kept = await shares(desk)
     assert kept[FIRST, "IBM"][1:] == pytest.approx((0.4, 0.1), rel=1e-6)
     assert (FIRST, "AAPL") not in kept
+
+
+async def test_a_packed_file_with_flipped_bytes_is_unknown_and_the_next_start_runs(
+    database: Database, exchange: Exchange, tmp_path: Path
+) -> None:
+    splits = {"IBM": (), "MSFT": ()}
+    desk = Desk(
+        database, short_settings(tmp_path), exchange, Outside(Folder(tmp_path), splits=splits), history=2
+    )
+    await desk.pipeline.restore()
+    assert await desk.look() == 1
+    packed = bytearray(gzip.compress(daily(FIRST, {"IBM": (1.0, 4.0)}).encode() * 50, mtime=0))
+    packed[30:60] = bytes(byte ^ 0x5A for byte in packed[30:60])
+    (tmp_path / f"{file_name(FIRST)}.gz").write_bytes(packed)
+    following = exchange.next(FIRST)
+    desk.at(following)
+    with structlog.testing.capture_logs() as logs:
+        assert await desk.look() == 1
+    (found,) = [one["reason"] for one in logs if one["event"] == "nothing from outside"]
+    assert "cannot be read" in found
+    assert {session for session, _ in await shares(desk)} == set()
