@@ -255,7 +255,7 @@ class TestDesk:
         sessions: int,
         fits: bool,
     ) -> None:
-        found = Evidence(1.0, sessions, 6 * sessions, 0.0)
+        found = Evidence(0.9, sessions, 6 * sessions, -1e-6)
         monkeypatch.setattr("daemon.forecasting.challenge", lambda *_: found)
         settings = short_settings(tmp_path)
         often = settings.forecast.model_copy(update={"refit_sessions": 1})
